@@ -1,0 +1,94 @@
+import type { Json } from '../wire/json.js';
+import type { MembershipDocument } from '../crypto/membership.js';
+import type { Reply } from '../crypto/receipt.js';
+
+export interface SubmitOptions {
+  /** Executed once however often it is sent, by whichever gateway. At most 256 characters. */
+  readonly idempotencyKey?: string | undefined;
+  /** How long to wait for f+1 matching replies, in milliseconds. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** The answer to a query, and what it rests on. */
+export interface QueryAnswer {
+  /** `undefined`: there is no such thing. */
+  readonly value: Json | undefined;
+  /** The state that was read is the one after this sequence number. */
+  readonly sequence: number;
+  readonly consistency: 'linearizable' | 'local';
+  /** The replicas that answered so. */
+  readonly replicas: readonly string[];
+}
+
+/** One agreed batch, and the certificate that it was agreed. */
+export interface AgreedBatch {
+  readonly sequence: number;
+  readonly view: number;
+  readonly digest: string;
+  /** Agreed time of the batch, milliseconds since 1970. */
+  readonly time: number;
+  readonly requests: readonly {
+    readonly id: string;
+    readonly client: string;
+    readonly timestamp: number;
+    readonly operation: Json;
+  }[];
+  /** q COMMITs of distinct replicas for (view, sequence, digest); `frame` holds the signed bytes. */
+  readonly certificate: readonly { readonly replica: string; readonly frame: string }[];
+}
+
+/** What one replica last said of itself, over its signature. */
+export interface ReplicaStatus {
+  readonly replica: string;
+  readonly connected: boolean;
+  readonly view: number | null;
+  readonly lastExecuted: number | null;
+  readonly stableCheckpoint: number | null;
+  readonly stateDigest: string | null;
+  /** Whether it votes; when not, why. */
+  readonly voting: boolean | null;
+  /** Frames that it refused since it started, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
+export interface ClusterStatus {
+  readonly cluster: string;
+  readonly epoch: number;
+  readonly view: number;
+  readonly primary: string;
+  readonly n: number;
+  readonly f: number;
+  readonly quorum: number;
+  readonly replicas: readonly ReplicaStatus[];
+}
+
+/**
+ * What a gateway, the CLI or a library user talks to. It verifies everything that replicas say and accepts nothing on
+ * the word of fewer than f+1 of them.
+ */
+export interface ClusterClient {
+  /**
+   * Has one operation agreed and executed.
+   * @throws {QuorateError} `no-quorum`, `bus-unavailable`, `overloaded`, `idempotency-conflict`, `shutting-down`
+   */
+  submit(operation: Json, options?: SubmitOptions): Promise<Reply>;
+  /**
+   * Reads without ordering: `linearizable` on q matching answers (falling back to ordering when they do not come),
+   * `local` on one replica's word.
+   * @throws {QuorateError} as `submit`
+   */
+  query(query: Json, consistency: 'linearizable' | 'local', deadlineMs?: number): Promise<QueryAnswer>;
+  /**
+   * The batch agreed at `sequence`; `undefined` when no replica that answers has one.
+   * @throws {QuorateError} `no-quorum`, `bus-unavailable`
+   */
+  agreedBatch(sequence: number, deadlineMs?: number): Promise<AgreedBatch | undefined>;
+  status(): ClusterStatus;
+  membership(): MembershipDocument;
+  /** Whether the bus answers. */
+  readonly connected: boolean;
+  /** Requests that wait for their replies. */
+  readonly inFlight: number;
+  /** Takes nothing new, waits for what is in flight (each has its deadline), then lets go of the bus. */
+  close(): Promise<void>;
+}

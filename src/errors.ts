@@ -1,0 +1,35 @@
+/** Every code that a user of Quorate may meet. Codes are stable; texts are not. */
+export type QuorateErrorCode =
+  | 'invalid-setting'
+  | 'invalid-request'
+  | 'request-too-large'
+  | 'not-found'
+  | 'method-not-allowed'
+  | 'unsupported-media-type'
+  | 'idempotency-conflict'
+  | 'not-implemented'
+  | 'no-quorum'
+  | 'overloaded'
+  | 'shutting-down'
+  | 'bus-unavailable'
+  | 'unsafe-redis'
+  | 'identity-in-use'
+  | 'identity-mismatch'
+  | 'enrolment-refused'
+  | 'invalid-membership'
+  | 'invalid-receipt'
+  | 'redis-not-found'
+  | 'internal';
+
+/** What the surroundings or a caller did wrong: a stable code, a text for people, and facts for programs. */
+export class QuorateError extends Error {
+  constructor(
+    readonly code: QuorateErrorCode,
+    message: string,
+    readonly details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'QuorateError';
+  }
+}

@@ -1,0 +1,56 @@
+import type { StandardSchemaV1 } from './standard-schema.js';
+import type { Json } from '../wire/json.js';
+
+/** What a state machine may read. Values are deeply frozen: change one by `set`ting another. */
+export interface ReadonlyState {
+  get(key: string): Json | undefined;
+  has(key: string): boolean;
+}
+
+/** What an operation may read and write. Writes of an operation that throws are undone. */
+export interface State extends ReadonlyState {
+  set(key: string, value: Json): void;
+  /** @returns whether the key was there. */
+  delete(key: string): boolean;
+}
+
+/** All that an operation knows of the world besides the state: every replica sees the same (rule 11). */
+export interface OperationContext {
+  readonly state: State;
+  /** Agreed time, milliseconds since 1970: proposed by the primary, checked by the backups, never goes back. */
+  readonly time: number;
+  /** The sequence number of the batch in which the operation is ordered. */
+  readonly sequence: number;
+  /** The client that submitted the operation. */
+  readonly client: string;
+}
+
+/**
+ * A replicated service is one class that implements this. Its state lives in `context.state`, so digests, snapshots
+ * and state transfer come with it; the class itself keeps nothing between calls. `apply` must be a function of its
+ * arguments alone: no clock, no randomness, no I/O.
+ */
+export interface StateMachine<Operation = Json> {
+  /** Goes into genesis: replicas that run different machines never form one cluster. `name@version` by custom. */
+  readonly name: string;
+  /** Checks operations at the gateway and again at every backup. Must be synchronous, and refuse unknown fields. */
+  readonly operation: StandardSchemaV1<unknown, Operation>;
+  /**
+   * Executes one operation that `operation` has accepted.
+   * @throws {OperationRejected} to answer with an error and leave the state as it was.
+   */
+  apply(operation: Operation, context: OperationContext): Json;
+  /** Answers a question without changing anything, hence without ordering. `undefined`: there is no such thing. */
+  query?(query: Json, state: ReadonlyState): Json | undefined;
+}
+
+/** Thrown by `apply`: the operation's result is `{ ok: false, error: { code, message } }` and its writes are undone. */
+export class OperationRejected extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'OperationRejected';
+  }
+}
