@@ -1,0 +1,64 @@
+import type { Batch, CommittedCertificate, PhaseMessage, ReplicaMessage, Request } from './messages.js';
+import type { RefusalReason } from './refusal.js';
+import type { Digest, ReplicaIndex, SequenceNumber, View } from './types.js';
+
+/** One request's place in a batch of replies. */
+export interface ReplyLeaf {
+  readonly requestDigest: Digest;
+  readonly resultDigest: Digest;
+}
+
+/** What executing one request gave. */
+export interface Executed {
+  readonly client: string;
+  readonly timestamp: number;
+  readonly requestDigest: Digest;
+  /** SHA-256 of the operation. */
+  readonly operationDigest: Digest;
+  readonly result: Uint8Array;
+  /** Its leaf's place among the batch's. */
+  readonly index: number;
+}
+
+/** The replies of one executed batch: what the statement that a replica signs covers. */
+export interface BatchReplies {
+  readonly view: View;
+  readonly sequence: SequenceNumber;
+  /** Leaves of all requests that the batch executed, in order. */
+  readonly leaves: readonly ReplyLeaf[];
+}
+
+/**
+ * What the host must do, in this order, before it steps the core again or at least before anything of a later step
+ * becomes visible outside.
+ */
+export type Effect =
+  /** Write to the log. Must be durable before any later `broadcast` or `reply` is sent (rule 27). */
+  | { readonly kind: 'persist'; readonly message: PhaseMessage | CommittedCertificate }
+  /** Sign (if it is our own) and publish to every replica. */
+  | { readonly kind: 'broadcast'; readonly message: ReplicaMessage }
+  /** The batch was executed: the log may record it, watchers may show it. */
+  | { readonly kind: 'executed'; readonly sequence: SequenceNumber; readonly batch: Batch }
+  /** Sign the replies' statement and publish `items` to the gateway. */
+  | {
+      readonly kind: 'reply';
+      readonly gateway: string;
+      readonly replies: BatchReplies;
+      readonly items: readonly Executed[];
+    }
+  /** Count it; nothing else happens. */
+  | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly replica?: ReplicaIndex }
+  /** Two validly signed messages that contradict each other: keep them, count them, show them (rule 4). */
+  | { readonly kind: 'evidence'; readonly first: PhaseMessage; readonly second: PhaseMessage };
+
+/**
+ * The replicated service as the core sees it: a function of its inputs, called in the total order. It does no I/O and
+ * knows no clock; the host puts the user's state machine behind it.
+ */
+export interface Application {
+  /** Executes one request. `resultDigest` is SHA-256 of `result`. */
+  execute(
+    request: Request,
+    context: { readonly sequence: SequenceNumber; readonly time: number },
+  ): { readonly result: Uint8Array; readonly resultDigest: Digest; readonly operationDigest: Digest };
+}

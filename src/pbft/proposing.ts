@@ -1,0 +1,33 @@
+import type { Core } from './core.js';
+import type { PrePrepare } from './messages.js';
+import { onPhaseMessage } from './normal-case.js';
+import { sequence } from './types.js';
+
+/**
+ * The primary's part (paper §4.2): while an instance may start, it orders whatever waits. An idle cluster hence waits
+ * for nothing, and under load batches fill by themselves while earlier instances are under way.
+ */
+export function propose(core: Core): void {
+  if (!core.isPrimary || core.now === 0) return;
+  const { instancesInFlightMax, batchSize } = core.configuration.options;
+  while (core.requests.waitingCount > 0) {
+    const place = sequence(Math.max(core.lastProposed, core.lastExecuted) + 1);
+    if (place - core.lastExecuted > instancesInFlightMax || place > core.highWaterMark) return;
+    const bundles = core.requests.take(place, batchSize);
+    if (bundles.length === 0) return;
+    core.lastProposed = place;
+    const previous = core.log.get(sequence(place - 1))?.prePrepare?.batch.time ?? core.lastTime;
+    const content = { view: core.view, time: Math.max(core.now, previous), bundles };
+    const digest = core.environment.digestOfBatch(content);
+    const message: PrePrepare = {
+      kind: 'pre-prepare',
+      view: core.view,
+      sequence: place,
+      digest,
+      replica: core.self,
+      batch: { ...content, digest },
+    };
+    onPhaseMessage(core, message); // the primary accepts its own proposal by the same rules as the backups
+    core.emit({ kind: 'broadcast', message });
+  }
+}
