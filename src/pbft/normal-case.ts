@@ -28,6 +28,7 @@ export function screenPhase(
 
 function accept(core: Core, message: PhaseMessage): RefusalReason | undefined {
   const slot = core.log.open(core.view, message.sequence);
+  if (slot.committed !== undefined) return 'duplicate';
   switch (message.kind) {
     case 'pre-prepare':
       return acceptPrePrepare(core, slot, message);
@@ -57,12 +58,10 @@ function acceptPrePrepare(core: Core, slot: Slot, message: PrePrepare): RefusalR
   }
   const reason = judgeProposal(core, message);
   if (reason !== undefined) return reason;
-  const isOwn = message.replica === core.self;
-  if (!isOwn && !mayStillSay(slot, 'prepare', message)) return 'may-have-voted';
+  if (!mayStillSay(slot, message.replica === core.self ? 'pre-prepare' : 'prepare', message)) return 'may-have-voted';
   slot.prePrepare = message;
   core.requests.order(message.batch, message.sequence);
   core.emit({ kind: 'persist', message });
-  if (!isOwn) say(core, slot, { ...voteOn(core, message), kind: 'prepare' });
   advance(core, slot);
   return undefined;
 }
@@ -94,11 +93,16 @@ function acceptVote<V extends Prepare | Commit>(
   return undefined;
 }
 
-/** Goes as far with a slot as what is in it allows: prepared → COMMIT, committed-local → execute. */
+/** Goes as far with a slot as what is in it allows: accepted → PREPARE, prepared → COMMIT, committed-local → execute. */
 export function advance(core: Core, slot: Slot): void {
   const { q } = core.configuration;
   const { prePrepare } = slot;
-  if (slot.committed !== undefined || prePrepare === undefined || !slot.isPrepared(q)) return;
+  if (slot.committed !== undefined || prePrepare === undefined) return;
+  const isBackup = prePrepare.replica !== core.self;
+  if (isBackup && !slot.prepares.has(core.self) && mayStillSay(slot, 'prepare', prePrepare)) {
+    say(core, slot, { ...voteOn(core, prePrepare), kind: 'prepare' });
+  }
+  if (!slot.isPrepared(q)) return;
   if (!slot.commits.has(core.self) && mayStillSay(slot, 'commit', prePrepare)) {
     // The prepared certificate is in the log before the COMMIT that rests on it is on the bus.
     for (const message of votesFor(slot.prepares, prePrepare.digest)) {

@@ -1,4 +1,5 @@
 import type { Core } from './core.js';
+import { invariant } from './invariant.js';
 import type { PrePrepare } from './messages.js';
 import { onPhaseMessage } from './normal-case.js';
 import { sequence } from './types.js';
@@ -28,6 +29,7 @@ export function propose(core: Core): void {
       batch: { ...content, digest },
     };
     onPhaseMessage(core, message); // the primary accepts its own proposal by the same rules as the backups
+    invariant(core.log.get(place)?.prePrepare === message, 'a primary refused its own proposal');
     core.emit({ kind: 'broadcast', message });
   }
 }

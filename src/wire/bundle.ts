@@ -1,0 +1,54 @@
+import { limits } from '../pbft/configuration.js';
+import type { Request, RequestBundle } from '../pbft/messages.js';
+import { digest, sequence, type Digest } from '../pbft/types.js';
+import { sha256, sha256Bytes } from '../crypto/digest.js';
+import { Reader, Writer, demand } from './bytes.js';
+import { readCredential, writeCredential, type Credential } from './credential.js';
+
+/** Bytes of a client's name: `key:` and 64 hexadecimal digits is the longest. */
+const clientBytesMax = 80;
+
+const requestDomain = Buffer.from('quorate/1/request\0', 'ascii');
+
+/** SHA-256("quorate/1/request" 0 ‖ client ‖ timestamp ‖ operation digest): a request's name in receipts. */
+export function digestOfRequest(client: string, timestamp: number, operationDigest: Digest): Digest {
+  const bytes = new Writer().raw(requestDomain).text(client).u64(timestamp).digest(operationDigest).done();
+  return digest(sha256Bytes(bytes).toString('hex'));
+}
+
+/**
+ * The body that a gateway signs: credential ‖ u64 last sequence ‖ u16 count
+ * ‖ count × (client ‖ u64 timestamp ‖ u32 length ‖ operation).
+ */
+export function encodeBundleBody(
+  credential: Credential,
+  lastSequence: number,
+  requests: readonly Pick<Request, 'client' | 'timestamp' | 'operation'>[],
+): Buffer {
+  const writer = writeCredential(new Writer(), credential).u64(lastSequence);
+  return writer
+    .list(requests, ({ client, timestamp, operation }) => writer.text(client).u64(timestamp).blob(operation))
+    .done();
+}
+
+/** @throws {Malformed} */
+export function decodeBundleBody(body: Buffer, frameSize: number): { credential: Credential; bundle: RequestBundle } {
+  const reader = new Reader(body);
+  const credential = readCredential(reader);
+  const lastSequence = sequence(reader.u64());
+  const requests = reader.list(limits.bundleOperationsMax, (): Request => {
+    const client = reader.text(clientBytesMax);
+    const timestamp = reader.u64();
+    const operation = reader.blob(limits.operationBytesMax);
+    return { client, timestamp, operation, digest: digestOfRequest(client, timestamp, sha256(operation)) };
+  });
+  reader.end();
+  demand(requests.length > 0, 'a bundle of nothing');
+  const bundle = { gateway: credential.name, lastSequence, requests, digest: sha256(body), size: frameSize };
+  return { credential, bundle };
+}
+
+/** A gateway speaks for itself, and for whoever shows it an idempotency key. */
+export function maySpeakFor(gateway: string, client: string): boolean {
+  return client === gateway || /^key:[0-9a-f]{64}$/.test(client);
+}
