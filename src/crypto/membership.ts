@@ -1,3 +1,5 @@
+export * from './genesis.js';
+
 /** The JSON form of a membership, as `GET /v1/membership` answers it and `quorate verify --membership` reads it. */
 export interface MembershipDocument {
   readonly cluster: string;

@@ -1,0 +1,69 @@
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign as nodeSign,
+  verify as nodeVerify,
+  type KeyObject,
+} from 'node:crypto';
+import { assertSoundPublicKey } from './public-key.js';
+
+/** Bytes of an Ed25519 signature. */
+export const signatureBytes = 64;
+
+/** Bytes of the seed that an Ed25519 private key is made from. */
+export const seedBytes = 32;
+
+/** A key pair. The private key never leaves the process except into its own file. */
+export interface Identity {
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+  readonly rawPublicKey: Buffer;
+}
+
+const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** A fresh key pair. */
+export function generateIdentity(): Identity {
+  return identityOf(generateKeyPairSync('ed25519').privateKey);
+}
+
+/** The key pair of a 32-byte seed (RFC 8032 §5.1.5). */
+export function identityFromSeed(seed: Uint8Array): Identity {
+  if (seed.length !== seedBytes) throw new RangeError(`an Ed25519 seed has ${seedBytes} bytes, not ${seed.length}`);
+  return identityOf(createPrivateKey({ key: Buffer.concat([pkcs8Prefix, seed]), format: 'der', type: 'pkcs8' }));
+}
+
+/** The key pair of a private key, as read from its file. @throws {TypeError} when it is not an Ed25519 private key. */
+export function identityOf(privateKey: KeyObject): Identity {
+  if (privateKey.type !== 'private' || privateKey.asymmetricKeyType !== 'ed25519') {
+    throw new TypeError('not an Ed25519 private key');
+  }
+  const publicKey = createPublicKey(privateKey);
+  return { privateKey, publicKey, rawPublicKey: rawPublicKey(publicKey) };
+}
+
+/** @throws {QuorateError} `enrolment-refused` when the key is unsound (rule 6) */
+export function publicKeyFromRaw(raw: Uint8Array): KeyObject {
+  assertSoundPublicKey(raw);
+  const x = Buffer.from(raw).toString('base64url');
+  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+}
+
+/** The 32 bytes of an Ed25519 public key. */
+export function rawPublicKey(publicKey: KeyObject): Buffer {
+  return Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
+}
+
+/** 64 bytes (RFC 8032). */
+export function sign(privateKey: KeyObject, message: Uint8Array): Buffer {
+  return nodeSign(null, message, privateKey);
+}
+
+/**
+ * The only signature verifier of Quorate: two that differ at the edges can fork a cluster (rule 6). It is OpenSSL's:
+ * without cofactor, S below the group order, R compared by its bytes. `publicKey` comes from `publicKeyFromRaw`.
+ */
+export function verify(publicKey: KeyObject, message: Uint8Array, signature: Uint8Array): boolean {
+  return signature.length === signatureBytes && nodeVerify(null, message, publicKey, signature);
+}

@@ -1,0 +1,43 @@
+import { hkdfSync } from 'node:crypto';
+import { QuorateError } from '../errors.js';
+import { str, tag, u8 } from './bytes.js';
+import { identityFromSeed, seedBytes, type Identity } from './ed25519.js';
+
+/** The fewest characters of a join token. */
+export const joinTokenCharactersMin = 16;
+
+/** What somebody is admitted as. */
+export type EnrolmentRole = 'replica' | 'gateway';
+
+const roleCodes: Readonly<Record<EnrolmentRole, number>> = { replica: 0, gateway: 1 };
+
+export interface Enrolment {
+  readonly cluster: string;
+  readonly role: EnrolmentRole;
+  /** Raw, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** The requested name; '' when it was left to the cluster to allot one. */
+  readonly name: string;
+}
+
+/** What the authority signs to admit a key to a cluster. */
+export function enrolmentStatement({ cluster, role, publicKey, name }: Enrolment): Buffer {
+  return Buffer.concat([tag('quorate/1/enrol'), str(cluster), u8(roleCodes[role]), publicKey, str(name)]);
+}
+
+/**
+ * The key pair that admits replicas and gateways, made from the join token alone: whoever has the token can enrol, and
+ * the token itself is never sent or written.
+ * @throws {QuorateError} `invalid-setting` when the token is too short
+ */
+export function authorityFromToken(token: string, cluster: string): Identity {
+  if (token.length < joinTokenCharactersMin) {
+    const expected = `at least ${joinTokenCharactersMin} characters`;
+    const message = `JOIN_TOKEN has ${token.length} characters; it should have ${expected}`;
+    throw new QuorateError('invalid-setting', message, { setting: 'JOIN_TOKEN', expected });
+  }
+  const info = Buffer.concat([tag('quorate/1/authority'), str(cluster)]);
+  return identityFromSeed(
+    Buffer.from(hkdfSync('sha256', Buffer.from(token, 'utf8'), Buffer.alloc(0), info, seedBytes)),
+  );
+}
