@@ -1,4 +1,5 @@
 import { deepStrictEqual } from 'node:assert/strict';
+import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { QuorateError } from '../../src/errors.js';
 import { canonicalJson, type Json } from '../../src/wire/json.js';
