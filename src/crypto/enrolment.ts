@@ -1,7 +1,10 @@
 import { hkdfSync } from 'node:crypto';
 import { QuorateError } from '../errors.js';
-import { str, tag, u8 } from './bytes.js';
+import { Writer } from '../wire/bytes.js';
 import { identityFromSeed, seedBytes, type Identity } from './ed25519.js';
+
+const enrolmentDomain = Buffer.from('quorate/1/enrol\0', 'ascii');
+const authorityDomain = Buffer.from('quorate/1/authority\0', 'ascii');
 
 /** The fewest characters of a join token. */
 export const joinTokenCharactersMin = 16;
@@ -22,7 +25,7 @@ export interface Enrolment {
 
 /** What the authority signs to admit a key to a cluster. */
 export function enrolmentStatement({ cluster, role, publicKey, name }: Enrolment): Buffer {
-  return Buffer.concat([tag('quorate/1/enrol'), str(cluster), u8(roleCodes[role]), publicKey, str(name)]);
+  return new Writer().raw(enrolmentDomain).text(cluster).u8(roleCodes[role]).raw(publicKey).text(name).done();
 }
 
 /**
@@ -36,7 +39,7 @@ export function authorityFromToken(token: string, cluster: string): Identity {
     const message = `JOIN_TOKEN has ${token.length} characters; it should have ${expected}`;
     throw new QuorateError('invalid-setting', message, { setting: 'JOIN_TOKEN', expected });
   }
-  const info = Buffer.concat([tag('quorate/1/authority'), str(cluster)]);
+  const info = new Writer().raw(authorityDomain).text(cluster).done();
   return identityFromSeed(
     Buffer.from(hkdfSync('sha256', Buffer.from(token, 'utf8'), Buffer.alloc(0), info, seedBytes)),
   );

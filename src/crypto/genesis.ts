@@ -1,5 +1,11 @@
-import { str, tag, u16, u32, u64, u8 } from './bytes.js';
+import { Writer } from '../wire/bytes.js';
 import { sha256Bytes } from './digest.js';
+
+const genesisDomain = Buffer.from('quorate/1/genesis\0', 'ascii');
+const messageDomain = Buffer.from('quorate/1\0', 'ascii');
+
+/** What a replica or a gateway may be called. */
+export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 
 /** What the n founders agree on and sign; it names the cluster for ever (rule 36). */
 export interface Genesis {
@@ -38,16 +44,14 @@ export type SignedKind = keyof typeof signedKinds;
 
 /** The one encoding of a genesis. */
 export function genesisBytes(genesis: Genesis): Buffer {
-  return Buffer.concat([
-    tag('quorate/1/genesis'),
-    str(genesis.cluster),
-    genesis.authority,
-    str(genesis.stateMachine),
-    u32(genesis.checkpointInterval),
-    u32(genesis.logSize),
-    u16(genesis.replicas.length),
-    ...genesis.replicas.flatMap(({ name, publicKey }) => [str(name), publicKey]),
-  ]);
+  const writer = new Writer()
+    .raw(genesisDomain)
+    .text(genesis.cluster)
+    .raw(genesis.authority)
+    .text(genesis.stateMachine)
+    .u32(genesis.checkpointInterval)
+    .u32(genesis.logSize);
+  return writer.list(genesis.replicas, ({ name, publicKey }) => writer.text(name).raw(publicKey)).done();
 }
 
 /** SHA-256 of the genesis bytes, 32 bytes. */
@@ -60,5 +64,5 @@ export function genesisDigest(genesis: Genesis): Buffer {
  * no signature counts in another cluster, epoch or role (rule 6). A founder signs `preamble(…, 0, 'genesis')` alone.
  */
 export function preamble(genesisDigest: Uint8Array, epoch: number, kind: SignedKind): Buffer {
-  return Buffer.concat([tag('quorate/1'), genesisDigest, u64(epoch), u8(signedKinds[kind])]);
+  return new Writer().raw(messageDomain).raw(genesisDigest).u64(epoch).u8(signedKinds[kind]).done();
 }
