@@ -85,8 +85,7 @@ export function onCertificate(core: Core, certificate: CommittedCertificate): vo
     first !== undefined &&
     signers.size >= core.configuration.q &&
     commits.every(
-      (commit) =>
-        commit.digest === batch.digest && commit.view === first.view && commit.sequence === first.sequence,
+      (commit) => commit.digest === batch.digest && commit.view === first.view && commit.sequence === first.sequence,
     );
   if (!isSound) return core.emit({ kind: 'refused', reason: 'invalid-certificate' });
   const place = first.sequence;

@@ -1,6 +1,8 @@
+import { signatureBytes } from '../crypto/ed25519.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { Malformed, Reader, Writer, demand } from './bytes.js';
-import { kindNumbers, kindOf, type Kind } from './kinds.js';
+import { signedKinds } from '../crypto/genesis.js';
+import { kindOf, type Kind } from './kinds.js';
 
 /**
  * A frame is one signed message:
@@ -26,7 +28,6 @@ export interface Frame {
 
 export const version = 1;
 export const gatewaySigner = 0xffff;
-export const signatureBytes = 64;
 export const clusterTagBytes = 8;
 
 /** Bytes of one frame; above the largest batch with its overhead. */
@@ -36,20 +37,13 @@ export const packetBytesMax = 8 * 1024 * 1024;
 /** Frames in one PUBLISH. */
 export const packetFramesMax = 4096;
 
-const domain = Buffer.from('quorate/1\0', 'ascii');
-
-/** What every signed text begins with (rule 6): domain tag, genesis digest, epoch, kind. */
-export function preamble(genesisDigest: Uint8Array, epoch: number, kind: Kind): Buffer {
-  return new Writer().raw(domain).raw(genesisDigest).u64(epoch).u8(kindNumbers[kind]).done();
-}
-
 /** What a frame is made of, before it has bytes. */
 export type FrameParts = Omit<Frame, 'bytes'> & { readonly genesisDigest: Uint8Array };
 
 export function encodeFrame(parts: FrameParts): Buffer {
   return new Writer()
     .u8(version)
-    .u8(kindNumbers[parts.kind])
+    .u8(signedKinds[parts.kind])
     .raw(parts.genesisDigest.subarray(0, clusterTagBytes))
     .u64(parts.epoch)
     .u16(parts.signer)

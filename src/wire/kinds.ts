@@ -1,25 +1,12 @@
-/** The kinds of message and their numbers in the signed bytes. A number is never given to another kind. */
-export const kindNumbers = {
-  genesis: 0,
-  request: 1,
-  'pre-prepare': 2,
-  prepare: 3,
-  commit: 4,
-  reply: 5,
-  checkpoint: 6,
-  'view-change': 7,
-  'new-view': 8,
-  status: 9,
-  fetch: 10,
-  decided: 11,
-  query: 12,
-  'query-reply': 13,
-} as const;
+import { signedKinds, type SignedKind } from '../crypto/genesis.js';
 
-export type Kind = keyof typeof kindNumbers;
+/** The kinds of message; their numbers are part of the signed bytes. */
+export type Kind = Exclude<SignedKind, 'genesis'>;
 
 const kindsByNumber = new Map<number, Kind>(
-  Object.entries(kindNumbers).map(([kind, number]) => [number, kind as Kind]),
+  Object.entries(signedKinds)
+    .filter(([kind]) => kind !== 'genesis') // signed by founders, never sent in a frame
+    .map(([kind, number]) => [number, kind as Kind]),
 );
 
 /** The kind with this number, or `undefined`. */

@@ -1,5 +1,5 @@
 import { limits } from '../pbft/configuration.js';
-import { digest, type Digest } from '../pbft/types.js';
+import type { Digest } from '../pbft/types.js';
 import { Reader, Writer, demand } from './bytes.js';
 import { readCredential, writeCredential, type Credential } from './credential.js';
 import { gatewaySigner } from './frame.js';
@@ -8,6 +8,8 @@ import { gatewaySigner } from './frame.js';
 export interface Status {
   /** Drawn anew by each process: two living ones with one identity are twins. */
   readonly incarnation: string;
+  /** The incarnation of another living process of the same identity that it has heard; zeros when it has heard none. */
+  readonly rival: string;
   /** When the process started, milliseconds since 1970, by its own clock. */
   readonly startedAt: number;
   readonly view: number;
@@ -20,13 +22,14 @@ export interface Status {
   readonly refused: readonly (readonly [reason: string, count: number])[];
 }
 
-const incarnationBytes = 8;
+export const incarnationBytes = 8;
 const reasonBytesMax = 200;
 const reasonsMax = 64;
 
 export function encodeStatus(status: Status): Buffer {
   const writer = new Writer()
     .raw(Buffer.from(status.incarnation, 'hex'))
+    .raw(Buffer.from(status.rival, 'hex'))
     .u64(status.startedAt)
     .u64(status.view)
     .u64(status.lastExecuted)
@@ -41,6 +44,7 @@ export function decodeStatus(body: Buffer): Status {
   const reader = new Reader(body);
   const status = {
     incarnation: reader.take(incarnationBytes).toString('hex'),
+    rival: reader.take(incarnationBytes).toString('hex'),
     startedAt: reader.u64(),
     view: reader.u64(),
     lastExecuted: reader.u64(),
@@ -136,14 +140,15 @@ export function decodeQuery(body: Buffer): Query {
 export interface QueryReply {
   readonly nonce: number;
   /** The state after this sequence number was asked. */
-  readonly sequence: number;
-  readonly stateDigest: Digest;
+  readonly lastExecuted: number;
+  /** The highest sequence number for which the replica has sent a COMMIT: what may have been acknowledged already. */
+  readonly lastPrepared: number;
   /** `undefined`: there is no such thing. */
   readonly value: Buffer | undefined;
 }
 
-export function encodeQueryReply({ nonce, sequence, stateDigest, value }: QueryReply): Buffer {
-  const writer = new Writer().u64(nonce).u64(sequence).digest(stateDigest);
+export function encodeQueryReply({ nonce, lastExecuted, lastPrepared, value }: QueryReply): Buffer {
+  const writer = new Writer().u64(nonce).u64(lastExecuted).u64(lastPrepared);
   return writer
     .u8(value === undefined ? 0 : 1)
     .blob(value ?? Buffer.alloc(0))
@@ -154,11 +159,11 @@ export function encodeQueryReply({ nonce, sequence, stateDigest, value }: QueryR
 export function decodeQueryReply(body: Buffer): QueryReply {
   const reader = new Reader(body);
   const nonce = reader.u64();
-  const sequence = reader.u64();
-  const stateDigest = digest(reader.take(32).toString('hex'));
+  const lastExecuted = reader.u64();
+  const lastPrepared = reader.u64();
   const flag = reader.u8();
   const value = reader.blob(limits.resultBytesMax);
   reader.end();
   demand(flag <= 1 && (flag === 1 || value.length === 0), 'a value that is not there');
-  return { nonce, sequence, stateDigest, value: flag === 1 ? value : undefined };
+  return { nonce, lastExecuted, lastPrepared, value: flag === 1 ? value : undefined };
 }

@@ -1,0 +1,85 @@
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { digest, sequence, view } from '../pbft/types.js';
+import type { Promised } from '../pbft/messages.js';
+import type { PromiseKeeper } from '../ports/promise-keeper.js';
+import { writeDurably } from './data-folder.js';
+
+const kinds = ['pre-prepare', 'prepare', 'commit'] as const;
+const recordBytes = 1 + 8 + 8 + 32;
+/** Beyond this size the file is written anew with what still matters. */
+const fileBytesMax = 1024 * 1024;
+
+/**
+ * Promises in a file of fixed records. Appending is a plain write without fsync: it survives the process's death at any
+ * moment, at a few microseconds a turn. A machine that loses power can lose the last records; then the log in Redis,
+ * which has the same votes, speaks for them. Both must be lost or rolled back for an amnesia to go unnoticed.
+ */
+export class PromiseFile implements PromiseKeeper {
+  private promises: Promised[];
+  private file: number;
+  private size: number;
+
+  constructor(private readonly path: string) {
+    const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+    this.promises = decode(bytes);
+    this.size = 0;
+    this.file = this.rewrite();
+  }
+
+  keep(promises: readonly Promised[]): void {
+    if (promises.length === 0) return;
+    if (this.size > fileBytesMax) {
+      closeSync(this.file);
+      this.file = this.rewrite();
+    }
+    const bytes = Buffer.concat(promises.map(encode));
+    for (let written = 0; written < bytes.length;) written += writeSync(this.file, bytes, written);
+    this.size += bytes.length;
+    this.promises.push(...promises);
+  }
+
+  read(): readonly Promised[] {
+    return this.promises;
+  }
+
+  forget(upTo: number): void {
+    this.promises = this.promises.filter((promise) => promise.sequence > upTo);
+  }
+
+  close(): void {
+    closeSync(this.file);
+  }
+
+  /** Writes what still matters into a new file and opens it for appending. */
+  private rewrite(): number {
+    const bytes = Buffer.concat(this.promises.map(encode));
+    writeDurably(this.path, bytes);
+    this.size = bytes.length;
+    return openSync(this.path, 'a', 0o600);
+  }
+}
+
+function encode(promise: Promised): Buffer {
+  const record = Buffer.allocUnsafe(recordBytes);
+  record.writeUInt8(kinds.indexOf(promise.kind), 0);
+  record.writeBigUInt64BE(BigInt(promise.view), 1);
+  record.writeBigUInt64BE(BigInt(promise.sequence), 9);
+  record.write(promise.digest, 17, 'hex');
+  return record;
+}
+
+/** A last record that a crash cut off was never acted upon. */
+function decode(bytes: Buffer): Promised[] {
+  const promises: Promised[] = [];
+  for (let offset = 0; offset + recordBytes <= bytes.length; offset += recordBytes) {
+    const kind = kinds[bytes.readUInt8(offset)];
+    if (kind === undefined) continue;
+    promises.push({
+      kind,
+      view: view(Number(bytes.readBigUInt64BE(offset + 1))),
+      sequence: sequence(Number(bytes.readBigUInt64BE(offset + 9))),
+      digest: digest(bytes.toString('hex', offset + 17, offset + recordBytes)),
+    });
+  }
+  return promises;
+}

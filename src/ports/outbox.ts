@@ -1,0 +1,24 @@
+import type { Publication } from './bus.js';
+import type { LogWrite } from './message-log.js';
+
+/** What one turn of a replica says: the log is written before anything is published (rule 27). */
+export interface Turn {
+  readonly writes: readonly LogWrite[];
+  readonly publications: readonly Publication[];
+}
+
+/**
+ * Carries turns out, in the order given. All writes of a turn are durable before any of its publications, or of a
+ * later turn, can be seen; if a write is refused nothing of the turn is published.
+ */
+export interface Outbox {
+  /**
+   * Resolves when the turn is durable and published. Retries by itself over lost connections and refused writes, so
+   * that a turn may be published twice. One turn at a time: the next `send` only after this one has resolved.
+   * Rejects only after `close`.
+   */
+  send(turn: Turn): Promise<void>;
+  /** Why the current turn does not get through, `undefined` when all is well. */
+  readonly trouble: string | undefined;
+  close(): Promise<void>;
+}

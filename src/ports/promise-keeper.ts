@@ -1,0 +1,14 @@
+import type { Promised } from '../pbft/messages.js';
+
+/**
+ * Keeps what this identity has promised (its own votes) outside Redis, in its data folder, so that whoever edits,
+ * deletes or rolls back the log in Redis cannot make a restarted replica contradict itself (rules 28 and 30).
+ */
+export interface PromiseKeeper {
+  /** Writes promises down, synchronously, before they are on the bus. */
+  keep(promises: readonly Promised[]): void;
+  /** All promises that may still matter. */
+  read(): readonly Promised[];
+  /** Promises at or below this sequence number no longer matter. */
+  forget(upTo: number): void;
+}

@@ -1,0 +1,102 @@
+import { Redis } from 'ioredis';
+import { QuorateError } from '../errors.js';
+
+/** A command or a heartbeat that is not answered within this time means that the connection is gone, milliseconds. */
+export const commandTimeoutMs = 2_000;
+const heartbeatMs = 1_000;
+const reconnectDelayMaxMs = 1_000;
+
+/**
+ * One connection to Redis which notices its own death. ioredis alone does not: on a black-holed connection, which
+ * takes bytes and never answers, it would wait for ever. So a heartbeat is sent, and a connection that does not answer
+ * is destroyed and made anew.
+ */
+export class Connection {
+  readonly redis: Redis;
+  private readonly heartbeat: NodeJS.Timeout;
+  private isBeating = false;
+
+  constructor(url: string) {
+    const options = {
+      lazyConnect: true,
+      enableOfflineQueue: false, // what cannot be sent now is the caller's to repeat
+      autoResendUnfulfilledCommands: false,
+      autoResubscribe: false,
+      maxRetriesPerRequest: null,
+      connectTimeout: commandTimeoutMs,
+      commandTimeout: commandTimeoutMs,
+      retryStrategy: (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 5), reconnectDelayMaxMs),
+    };
+    this.redis = isSocketPath(url)
+      ? new Redis({ ...options, path: url.replace(/^unix:(\/\/)?/, '') })
+      : new Redis(url, options);
+    // Errors of a lost connection; what they mean shows in `connected` and in the commands that fail.
+    this.redis.on('error', () => undefined);
+    this.heartbeat = setInterval(() => void this.beat(), heartbeatMs);
+    this.heartbeat.unref();
+  }
+
+  get connected(): boolean {
+    return this.redis.status === 'ready';
+  }
+
+  /** @throws {QuorateError} `bus-unavailable` when Redis cannot be reached now */
+  async open(): Promise<void> {
+    try {
+      await this.redis.connect();
+    } catch (error) {
+      this.redis.disconnect();
+      throw new QuorateError(
+        'bus-unavailable',
+        `Redis does not answer: ${(error as Error).message}`,
+        {},
+        { cause: error },
+      );
+    }
+  }
+
+  /** Ends this connection at once, for one that does not answer; a new one is made. */
+  renew(): void {
+    const { stream } = this.redis as unknown as { stream?: { destroy(): void } };
+    stream?.destroy();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.heartbeat);
+    if (this.connected) await this.redis.quit().catch(() => undefined);
+    this.redis.disconnect();
+    this.renew();
+  }
+
+  private async beat(): Promise<void> {
+    if (this.isBeating || !this.connected) return;
+    this.isBeating = true;
+    try {
+      await this.redis.ping();
+    } catch {
+      this.renew();
+    } finally {
+      this.isBeating = false;
+    }
+  }
+}
+
+function isSocketPath(url: string): boolean {
+  return url.startsWith('/') || url.startsWith('unix:');
+}
+
+/**
+ * A Redis that evicts keys would silently lose votes (rule 33).
+ * @throws {QuorateError} `unsafe-redis`
+ */
+export async function assertNoEviction(connection: Connection): Promise<void> {
+  const info = await connection.redis.info('memory');
+  const policy = /^maxmemory_policy:(.*)$/m.exec(info)?.[1]?.trim();
+  if (policy === 'noeviction') return;
+  throw new QuorateError(
+    'unsafe-redis',
+    `Redis has maxmemory-policy ${policy ?? 'unknown'}; it must be noeviction, or votes may vanish. ` +
+      'Set it with: redis-cli config set maxmemory-policy noeviction',
+    { setting: 'maxmemory-policy', value: policy, expected: 'noeviction' },
+  );
+}

@@ -1,0 +1,30 @@
+import type { MessageLog } from '../ports/message-log.js';
+import type { Connection } from './connection.js';
+import type { Keys } from './keys.js';
+
+/** Fields that a hash of one sequence number may have: n ≤ 64 replicas, two votes each, in a few views. */
+const fieldsMax = 4096;
+
+/** Reads a replica's hashes. Writing them is the outbox's, together with what is published. */
+export class RedisMessageLog implements MessageLog {
+  constructor(
+    private readonly connection: Connection,
+    private readonly keys: Keys,
+    private readonly replica: string,
+  ) {}
+
+  read(sequence: number): Promise<Readonly<Record<string, Buffer>>> {
+    return this.readHash(this.keys.log(this.replica, sequence));
+  }
+
+  readReplica(): Promise<Readonly<Record<string, Buffer>>> {
+    return this.readHash(this.keys.replica(this.replica));
+  }
+
+  /** No HGETALL over what can grow (rule 33): whoever runs Redis could have put anything there. */
+  private async readHash(key: string): Promise<Readonly<Record<string, Buffer>>> {
+    const { redis } = this.connection;
+    if ((await redis.hlen(key)) > fieldsMax) return {};
+    return redis.hgetallBuffer(key);
+  }
+}
