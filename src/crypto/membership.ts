@@ -6,8 +6,10 @@ import { replicaIndex, type ReplicaIndex } from '../pbft/types.js';
 import { publicKeyFromRaw, signatureBytes, verify } from './ed25519.js';
 import { enrolmentStatement } from './enrolment.js';
 import { genesisDigest, namePattern, preamble, type Genesis } from './genesis.js';
-import { publicKeyBytes, publicKeyFault } from './public-key.js';
+import { publicKeyBytes } from './public-key.js';
 import { base64Bytes, firstIssue, hexBytes, wholeNumber } from './text-forms.js';
+
+export { genesisBytes, genesisDigest, preamble, type Genesis } from './genesis.js';
 
 /** The JSON form of a membership, as `GET /v1/membership` answers it and `quorate verify --membership` reads it. */
 export interface MembershipDocument {
@@ -64,6 +66,11 @@ function invalid(message: string): QuorateError {
  * @throws {QuorateError} `invalid-membership`
  */
 export function assertSoundGenesis(genesis: Genesis): void {
+  keysOfSound(genesis);
+}
+
+/** Checks a genesis and gives its keys, the authority's and the replicas'. */
+function keysOfSound(genesis: Genesis) {
   const { cluster, authority, stateMachine, checkpointInterval, logSize, replicas } = genesis;
   if (!namePattern.test(cluster)) throw invalid(`a cluster cannot be called ${JSON.stringify(cluster)}`);
   const isNamed = stateMachine.length > 0 && !/\p{Surrogate}/u.test(stateMachine);
@@ -75,24 +82,30 @@ export function assertSoundGenesis(genesis: Genesis): void {
     throw invalid('the log must hold at least two checkpoint intervals');
   }
   if (!isWithin(replicas.length, replicasMin, replicasMax)) {
-    throw invalid(
-      `a cluster has ${String(replicasMin)} to ${String(replicasMax)} replicas, not ${String(replicas.length)}`,
-    );
+    const range = `${String(replicasMin)} to ${String(replicasMax)}`;
+    throw invalid(`a cluster has ${range} replicas, not ${String(replicas.length)}`);
   }
   const names = new Set(replicas.map(({ name }) => name));
   if (names.size < replicas.length) throw invalid('two replicas have one name');
+  const strange = replicas.find(({ name }) => !namePattern.test(name));
+  if (strange !== undefined) throw invalid(`a replica cannot be called ${JSON.stringify(strange.name)}`);
   const keys = new Set([authority, ...replicas.map(({ publicKey }) => publicKey)].map((key) => key.toString('hex')));
   if (keys.size < replicas.length + 1) throw invalid('one public key stands for two');
-  assertSound(authority, 'the authority');
-  for (const { name, publicKey } of replicas) {
-    if (!namePattern.test(name)) throw invalid(`a replica cannot be called ${JSON.stringify(name)}`);
-    assertSound(publicKey, name);
-  }
+  return {
+    authority: soundKey(authority, 'the authority'),
+    members: replicas.map(({ name, publicKey }) => {
+      return { name, rawPublicKey: publicKey, publicKey: soundKey(publicKey, name) };
+    }),
+  };
 }
 
-function assertSound(publicKey: Buffer, owner: string): void {
-  const fault = publicKeyFault(publicKey);
-  if (fault !== undefined) throw invalid(`the public key of ${owner}: ${fault}`);
+function soundKey(raw: Buffer, owner: string): KeyObject {
+  try {
+    return publicKeyFromRaw(raw);
+  } catch (error) {
+    if (error instanceof QuorateError) throw invalid(`${owner}: ${error.message}`);
+    throw error;
+  }
 }
 
 function isWithin(value: number, minimum: number, maximum: number): boolean {
@@ -126,22 +139,20 @@ export class Membership {
     founderSignatures: readonly Buffer[],
     enrolments: readonly Buffer[],
   ) {
-    assertSoundGenesis(genesis);
+    const keys = keysOfSound(genesis);
     this.digest = genesisDigest(genesis);
     this.digestHex = this.digest.toString('hex');
     this.n = genesis.replicas.length;
     this.f = faultsTolerated(this.n);
     this.q = quorumSize(this.n);
-    const authority = publicKeyFromRaw(genesis.authority);
     const statement = preamble(this.digest, this.epoch, 'genesis');
-    this.replicas = genesis.replicas.map(({ name, publicKey: rawPublicKey }, index): Member => {
-      const publicKey = publicKeyFromRaw(rawPublicKey);
+    this.replicas = keys.members.map(({ name, rawPublicKey, publicKey }, index): Member => {
       const founderSignature = founderSignatures[index];
       if (founderSignature === undefined || !verify(publicKey, statement, founderSignature)) {
         throw invalid(`${name} has not signed genesis`);
       }
       const enrolment = enrolments[index];
-      if (enrolment === undefined || !isEnrolled(authority, genesis.cluster, name, rawPublicKey, enrolment)) {
+      if (enrolment === undefined || !isEnrolled(keys.authority, genesis.cluster, name, rawPublicKey, enrolment)) {
         throw invalid(`the authority has not admitted ${name}`);
       }
       return { name, publicKey, rawPublicKey, founderSignature, enrolment };

@@ -145,7 +145,7 @@ describe('membership', () => {
       /stands for two/,
     ],
     ['the key of a replica as authority', ({ replicas }) => authorityOf(replicas[0]?.publicKey), /stands for two/],
-    ['an unsound authority', () => authorityOf(Buffer.alloc(32)), /authority: a point of small order/],
+    ['an unsound authority', () => authorityOf(Buffer.alloc(32)), /authority: .* a point of small order/],
   ])('refuses %s', (_, change, reason) => {
     expect(refusal(() => refounded(change))).toMatch(reason);
   });
@@ -154,7 +154,7 @@ describe('membership', () => {
     const { genesis } = testCluster(4);
     const [first, ...others] = genesis.replicas;
     const replicas = [{ name: first?.name ?? '', publicKey: Buffer.alloc(32) }, ...others];
-    expect(refusal(() => assertSoundGenesis({ ...genesis, replicas }))).toMatch(/replica-1: a point of small order/);
+    expect(refusal(() => assertSoundGenesis({ ...genesis, replicas }))).toMatch(/replica-1: .* a point of small order/);
   });
 
   it('needs every founder’s signature, of this genesis', () => {
