@@ -1,0 +1,101 @@
+import { z } from 'zod';
+
+/** What a replica, a gateway, a cluster's key or channel may be called. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
+const NAME_EXPECTATION = '1 to 32 letters, digits, dots, underscores or hyphens, beginning with a letter or a digit';
+
+/** One setting: how its text is read, and what to say when it cannot be. */
+interface Definition<T> {
+  readonly schema: z.ZodType<T, string>;
+  /** Completes the sentence 'it should be …'. */
+  readonly expected: string;
+  /** Its value must not be printed. */
+  readonly secret?: true;
+}
+
+function define<T>(expected: string, schema: z.ZodType<T, string>): Definition<T> {
+  return { schema, expected };
+}
+
+function wholeNumber(minimum: number, maximum: number, unit = '', why = ''): Definition<number> {
+  const schema = z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum);
+  const range = `from ${String(minimum)} to ${String(maximum)}`;
+  return define(`a whole number${unit === '' ? '' : ` of ${unit}`} ${range}${why === '' ? '' : ` (${why})`}`, schema);
+}
+
+const name = define(NAME_EXPECTATION, z.string().regex(NAME));
+
+const redisUrl = define(
+  'redis://HOST:PORT, rediss://HOST:PORT, unix:///PATH or the absolute path of a Unix socket',
+  z.string().refine(isRedisUrl),
+);
+
+function isRedisUrl(text: string): boolean {
+  if (text.startsWith('/')) return true;
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  if (url.protocol === 'unix:') return url.hostname === '' && url.pathname.length > 1;
+  return (url.protocol === 'redis:' || url.protocol === 'rediss:') && url.hostname !== '';
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+const path = define('the path of a file', z.string());
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Every setting there is, by the name of its environment variable. */
+export const DEFINITIONS = {
+  REDIS_URL: redisUrl,
+  LOG_REDIS_URL: redisUrl,
+  CLUSTER: name,
+  REPLICAS: wholeNumber(4, 64, 'replicas', 'n = 3f+1: with fewer than 4 not one faulty replica is tolerated'),
+  REPLICA_ID: name,
+  GATEWAY_ID: name,
+  DATA_DIR: define('the path of a folder', z.string()),
+  PORT: wholeNumber(0, 65_535, '', '0 takes any that is free'),
+  HOST: define('a host name or an IP address to listen on', z.string().regex(/^[^\s/]+$/)),
+  JOIN_TOKEN: {
+    ...define('at least 16 characters, without white space at its ends', z.string().regex(/^\S.{14,}\S$/)),
+    secret: true,
+  },
+  JOIN_TOKEN_FILE: path,
+  BATCH_SIZE: wholeNumber(1, 1024, 'operations'),
+  CHECKPOINT_INTERVAL: wholeNumber(1, 65_536, 'sequence numbers'),
+  LOG_SIZE: wholeNumber(2, 131_072, 'sequence numbers'),
+  REQUEST_TIMEOUT_MS: wholeNumber(10, 600_000, 'milliseconds'),
+  VIEW_CHANGE_TIMEOUT_MS: wholeNumber(10, 600_000, 'milliseconds'),
+  DEADLINE_MS: wholeNumber(10, 600_000, 'milliseconds'),
+  IN_FLIGHT_MAX: wholeNumber(1, 65_536, 'requests'),
+  BODY_BYTES_MAX: wholeNumber(64, 16_777_216, 'bytes'),
+  LOG_LEVEL: define(`one of ${LOG_LEVELS.join(', ')}`, z.enum(LOG_LEVELS)),
+  QUORATE_URL: define('http://HOST:PORT or https://HOST:PORT', z.string().refine(isHttpUrl)),
+} satisfies Record<string, Definition<unknown>>;
+
+export type SettingName = keyof typeof DEFINITIONS;
+
+/** What holds where neither a flag nor the environment says otherwise. A setting that is not here has no default. */
+export const DEFAULTS = {
+  CLUSTER: 'quorate',
+  REPLICAS: '4',
+  DATA_DIR: '.quorate',
+  PORT: '3000',
+  HOST: '127.0.0.1',
+  BATCH_SIZE: '64',
+  CHECKPOINT_INTERVAL: '128',
+  LOG_SIZE: '256',
+  REQUEST_TIMEOUT_MS: '1000',
+  VIEW_CHANGE_TIMEOUT_MS: '2000',
+  DEADLINE_MS: '5000',
+  IN_FLIGHT_MAX: '1024',
+  BODY_BYTES_MAX: '65536',
+  LOG_LEVEL: 'info',
+  QUORATE_URL: 'http://127.0.0.1:3000',
+} as const satisfies Partial<Record<SettingName, string>>;

@@ -1,0 +1,134 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { QuorateError } from '../errors.js';
+import { DEFAULTS, DEFINITIONS, type LogLevel, type SettingName } from './setting-definitions.js';
+
+/** All that a process of Quorate may be told from outside. Checked and frozen: nobody reads the environment after this. */
+export interface Settings {
+  /** The bus: a URL, `unix:///PATH` or a bare socket path. `undefined`: `quorate up` starts one. */
+  readonly redisUrl: string | undefined;
+  /** Where this replica keeps its own log; the bus unless LOG_REDIS_URL says otherwise. */
+  readonly logRedisUrl: string | undefined;
+  readonly cluster: string;
+  /** n at genesis, 4 to 64. */
+  readonly replicas: number;
+  /** `undefined`: enrolment allots a name. */
+  readonly replicaId: string | undefined;
+  readonly gatewayId: string | undefined;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly port: number;
+  readonly host: string;
+  /** At least 16 characters. Goes before `joinTokenFile`. Never print it. */
+  readonly joinToken: string | undefined;
+  /** Absolute. */
+  readonly joinTokenFile: string | undefined;
+  /** Operations in one batch, at most. */
+  readonly batchSize: number;
+  /** K: a checkpoint every so many sequence numbers. */
+  readonly checkpointInterval: number;
+  /** L: how far the high water mark is above the low one; at least 2K. */
+  readonly logSize: number;
+  readonly requestTimeoutMs: number;
+  readonly viewChangeTimeoutMs: number;
+  /** How long a gateway waits for f+1 matching replies. */
+  readonly deadlineMs: number;
+  /** Requests that a gateway has waiting, at most. */
+  readonly inFlightMax: number;
+  readonly bodyBytesMax: number;
+  readonly logLevel: LogLevel;
+  /** The gateway that the client's commands talk to. */
+  readonly quorateUrl: string;
+  /** Absolute: where an unpacked Redis is kept. */
+  readonly cacheDir: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+export type Flags = Readonly<Partial<Record<SettingName, string | undefined>>>;
+
+/** The one place where the process's environment is read. */
+export function processEnvironment(): Environment {
+  return process.env;
+}
+
+/**
+ * Flags go before the environment, the environment before defaults; an empty text counts as not given (compose files
+ * hand over empty ones).
+ * @throws {QuorateError} `invalid-setting`, naming the setting, its value and what it should be
+ */
+export function readSettings(flags: Flags, environment: Environment): Settings {
+  const text = (name: SettingName): string | undefined =>
+    [flags[name], environment[name], (DEFAULTS as Flags)[name]].find((value) => value !== undefined && value !== '');
+  const read = <Name extends SettingName>(name: Name): Value<Name> | undefined => {
+    const value = text(name);
+    return value === undefined ? undefined : parse(name, value);
+  };
+  const required = <Name extends keyof typeof DEFAULTS>(name: Name): Value<Name> =>
+    parse(name, text(name) ?? DEFAULTS[name]);
+  const absolute = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path));
+
+  const checkpointInterval = required('CHECKPOINT_INTERVAL');
+  const logSize = required('LOG_SIZE');
+  if (logSize < 2 * checkpointInterval) {
+    const least = String(2 * checkpointInterval);
+    throw invalidSetting('LOG_SIZE', String(logSize), `at least twice CHECKPOINT_INTERVAL, which is ${least} here`);
+  }
+  const redisUrl = read('REDIS_URL');
+  return Object.freeze({
+    redisUrl,
+    logRedisUrl: read('LOG_REDIS_URL') ?? redisUrl,
+    cluster: required('CLUSTER'),
+    replicas: required('REPLICAS'),
+    replicaId: read('REPLICA_ID'),
+    gatewayId: read('GATEWAY_ID'),
+    dataDir: resolve(required('DATA_DIR')),
+    port: required('PORT'),
+    host: required('HOST'),
+    joinToken: read('JOIN_TOKEN'),
+    joinTokenFile: absolute(read('JOIN_TOKEN_FILE')),
+    batchSize: required('BATCH_SIZE'),
+    checkpointInterval,
+    logSize,
+    requestTimeoutMs: required('REQUEST_TIMEOUT_MS'),
+    viewChangeTimeoutMs: required('VIEW_CHANGE_TIMEOUT_MS'),
+    deadlineMs: required('DEADLINE_MS'),
+    inFlightMax: required('IN_FLIGHT_MAX'),
+    bodyBytesMax: required('BODY_BYTES_MAX'),
+    logLevel: required('LOG_LEVEL'),
+    quorateUrl: required('QUORATE_URL').replace(/\/+$/, ''),
+    cacheDir: cacheFolder(environment),
+  });
+}
+
+type Value<Name extends SettingName> = ReturnType<(typeof DEFINITIONS)[Name]['schema']['parse']>;
+
+function parse<Name extends SettingName>(name: Name, value: string): Value<Name> {
+  const definition = DEFINITIONS[name];
+  const parsed = definition.schema.safeParse(value);
+  if (!parsed.success) throw invalidSetting(name, value, definition.expected);
+  return parsed.data as Value<Name>;
+}
+
+/** The error that every wrong setting ends in, wherever it turns out to be wrong. */
+export function invalidSetting(name: SettingName, value: string, expected: string): QuorateError {
+  const shown =
+    'secret' in DEFINITIONS[name]
+      ? `a text of ${String(value.length)} characters`
+      : `"${withoutCredentials(value).slice(0, 200)}"`;
+  return new QuorateError('invalid-setting', `${name} is ${shown}: it should be ${expected}`, {
+    setting: name,
+    value: shown,
+    expected,
+  });
+}
+
+/** A URL as it may be shown: without the user and password in it. */
+export function withoutCredentials(url: string): string {
+  return url.replace(/\/\/[^/]*@/, '//…@');
+}
+
+/** The XDG base directories' place for what can be fetched again. */
+function cacheFolder(environment: Environment): string {
+  const base = environment['XDG_CACHE_HOME'];
+  return join(base !== undefined && base.startsWith('/') ? base : join(homedir(), '.cache'), 'quorate');
+}
