@@ -1,0 +1,124 @@
+import { limits } from '../pbft/configuration.js';
+import { InvariantViolation } from '../pbft/invariant.js';
+import type { Json } from '../wire/json.js';
+import { jsonText } from './json-value.js';
+import type { MerkleState } from './merkle-state.js';
+import { OperationRejected, type OperationContext, type StateMachine } from './state-machine.js';
+
+/** How deep containers may be nested in an operation or a query: what strict-json.ts allows by default. */
+export const operationDepthMax = 32;
+
+/** Told of what a state machine must not do, with the error where there is one. Never part of a result. */
+export type OnDefect = (error: unknown) => void;
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const utf8 = new TextEncoder();
+
+/**
+ * Whether `bytes` are an operation that `machine` executes: canonical JSON (hence without doubled keys, white space or
+ * numbers that a double does not hold), within the limits, and as the machine's schema wants it. A backup asks before
+ * it prepares.
+ */
+export function validOperation(machine: StateMachine<unknown>, bytes: Uint8Array): boolean {
+  return decodeOperation(machine, bytes) !== undefined;
+}
+
+/**
+ * Executes one operation and gives its result as canonical JSON. Whatever the state machine does, it is one whole
+ * operation or none: when it throws, answers later, or answers with something else than JSON, its writes are undone and
+ * the result says so, in words that are the same at every replica.
+ */
+export function executeOperation(
+  machine: StateMachine<unknown>,
+  state: MerkleState,
+  bytes: Uint8Array,
+  context: Omit<OperationContext, 'state'>,
+  onDefect: OnDefect,
+): Uint8Array {
+  const decoded = decodeOperation(machine, bytes);
+  if (decoded === undefined) return failure('invalid-operation', 'the state machine does not know this operation');
+  state.begin();
+  try {
+    const result = encodeResult(machine.apply(decoded.operation, { ...context, state }), onDefect);
+    state.commit();
+    return result;
+  } catch (error) {
+    state.rollback();
+    return resultOf(error, onDefect);
+  }
+}
+
+/**
+ * Answers a query as canonical JSON. `undefined`: there is no such thing; also for a query that the state machine does
+ * not take, or fails at.
+ */
+export function answerQuery(
+  machine: StateMachine<unknown>,
+  state: MerkleState,
+  bytes: Uint8Array,
+  onDefect: OnDefect,
+): Uint8Array | undefined {
+  const query = decodeCanonical(bytes);
+  if (query === undefined) return undefined;
+  try {
+    const answer = machine.query?.(query.value, state);
+    return answer === undefined ? undefined : encodeResult(answer, onDefect);
+  } catch (error) {
+    resultOf(error, onDefect);
+    return undefined;
+  }
+}
+
+function decodeOperation(machine: StateMachine<unknown>, bytes: Uint8Array): { operation: unknown } | undefined {
+  const decoded = decodeCanonical(bytes);
+  if (decoded === undefined) return undefined;
+  try {
+    const checked = machine.operation['~standard'].validate(decoded.value);
+    if (checked instanceof Promise || checked.issues !== undefined) return undefined;
+    return { operation: checked.value };
+  } catch {
+    return undefined; // a schema that throws has not accepted it
+  }
+}
+
+/** The JSON value whose canonical encoding `bytes` are. */
+function decodeCanonical(bytes: Uint8Array): { value: Json } | undefined {
+  if (bytes.length > limits.operationBytesMax) return undefined;
+  try {
+    const text = strictUtf8.decode(bytes);
+    const value = JSON.parse(text) as Json;
+    const json = jsonText(value, limits.operationBytesMax, operationDepthMax);
+    return typeof json === 'object' && json.text === text ? { value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws {OperationRejected} `result-too-large`, `result-too-deep`; {TypeError} when it is no JSON */
+function encodeResult(result: unknown, onDefect: OnDefect): Uint8Array {
+  if (result instanceof Promise) {
+    result.catch(onDefect); // nobody else waits for it
+    throw new TypeError('a state machine must answer at once, not with a promise');
+  }
+  const json = jsonText(result, limits.resultBytesMax);
+  if (json === 'not-json') throw new TypeError('a state machine must answer with JSON');
+  if (json === 'too-deep') throw new OperationRejected('result-too-deep', 'the result is nested too deep');
+  if (json === 'too-large') {
+    throw new OperationRejected('result-too-large', `a result has at most ${String(limits.resultBytesMax)} bytes`);
+  }
+  return utf8.encode(json.text);
+}
+
+function resultOf(error: unknown, onDefect: OnDefect): Uint8Array {
+  if (error instanceof InvariantViolation) throw error;
+  if (error instanceof OperationRejected) return failure(error.code, error.message);
+  onDefect(error);
+  return failure('internal');
+}
+
+/** The text of an error of another kind stays out: it may differ between replicas. */
+function failure(code: string, message?: string): Uint8Array {
+  const error = message === undefined ? { code } : { code, message };
+  const json = jsonText({ ok: false, error }, limits.resultBytesMax);
+  return typeof json === 'object' ? utf8.encode(json.text) : failure('internal');
+}

@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { canonicalJson, type Json } from '../wire/json.js';
+import { jsonText } from './json-value.js';
+import { stateLimits } from './merkle-state.js';
+import type { OperationContext, ReadonlyState, State, StateMachine } from './state-machine.js';
+
+/** Bytes of a value's canonical JSON: below the limit of a result, so that whatever was stored can be read. */
+export const valueBytesMax = 63 * 1024;
+
+const keySchema = z
+  .string()
+  .min(1)
+  .refine((key) => !/\p{Surrogate}/u.test(key) && Buffer.byteLength(key) <= stateLimits.keyBytesMax, {
+    error: `must be at most ${String(stateLimits.keyBytesMax)} bytes of UTF-8`,
+  });
+
+const valueSchema = z.custom<Json>((value) => typeof jsonText(value, valueBytesMax) === 'object', {
+  error: `must be JSON of at most ${String(valueBytesMax)} bytes`,
+});
+
+const operationSchema = z.discriminatedUnion('op', [
+  z.strictObject({ op: z.literal('put'), key: keySchema, value: valueSchema }),
+  z.strictObject({ op: z.literal('get'), key: keySchema }),
+  z.strictObject({ op: z.literal('delete'), key: keySchema }),
+  z.strictObject({
+    op: z.literal('compare-and-set'),
+    key: keySchema,
+    /** Absent: the key must not exist. */
+    expected: valueSchema.optional(),
+    value: valueSchema,
+  }),
+  z.strictObject({ op: z.literal('increment'), key: keySchema, by: z.int().default(1) }),
+]);
+
+const querySchema = z.strictObject({ op: z.literal('get'), key: keySchema });
+
+export type KeyValueOperation = z.output<typeof operationSchema>;
+
+/** The default replicated service: JSON values under text keys. */
+export default class KeyValueService implements StateMachine<KeyValueOperation> {
+  readonly name = 'key-value@1';
+  readonly operation = operationSchema;
+
+  apply(operation: KeyValueOperation, { state }: OperationContext): Json {
+    const { key } = operation;
+    switch (operation.op) {
+      case 'put':
+        state.set(key, operation.value);
+        return { ok: true };
+      case 'get':
+        return read(state, key);
+      case 'delete':
+        return { ok: true, existed: state.delete(key) };
+      case 'compare-and-set':
+        return compareAndSet(state, key, operation.expected, operation.value);
+      case 'increment':
+        return increment(state, key, operation.by);
+    }
+  }
+
+  query(query: Json, state: ReadonlyState): Json | undefined {
+    const parsed = querySchema.safeParse(query);
+    const value = parsed.success ? state.get(parsed.data.key) : undefined;
+    return value === undefined ? undefined : { value };
+  }
+}
+
+function read(state: ReadonlyState, key: string): Json {
+  const value = state.get(key);
+  return value === undefined ? { ok: true, found: false } : { ok: true, found: true, value };
+}
+
+function compareAndSet(state: State, key: string, expected: Json | undefined, value: Json): Json {
+  const actual = state.get(key);
+  if (!isSame(actual, expected)) {
+    const error = { code: 'mismatch', message: 'the value is not the expected one' };
+    return actual === undefined ? { ok: false, error } : { ok: false, error, actual };
+  }
+  state.set(key, value);
+  return { ok: true };
+}
+
+function isSame(a: Json | undefined, b: Json | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return canonicalJson(a) === canonicalJson(b);
+}
+
+/** A key that does not exist counts from 0. */
+function increment(state: State, key: string, by: number): Json {
+  const before = state.get(key) ?? 0;
+  if (typeof before !== 'number') return failure('not-a-number', 'the value is not a number');
+  if (!Number.isSafeInteger(before)) return failure('not-an-integer', 'the value is not an integer');
+  const value = before + by;
+  if (!Number.isSafeInteger(value)) return failure('overflow', 'the sum lies outside ±(2^53−1)');
+  state.set(key, value);
+  return { ok: true, value };
+}
+
+function failure(code: string, message: string): Json {
+  return { ok: false, error: { code, message } };
+}
