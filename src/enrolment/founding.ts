@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { sign, type Identity } from '../crypto/ed25519.js';
 import { enrolmentStatement, type EnrolmentRole } from '../crypto/enrolment.js';
-import { genesisDigest, Membership, membershipDocument, parseMembership, preamble } from '../crypto/membership.js';
+import { genesisDigest, preamble } from '../crypto/genesis.js';
+import { Membership, membershipDocument, parseMembership } from '../crypto/membership.js';
 import { QuorateError } from '../errors.js';
 import type { EnrolmentBoard } from '../ports/enrolment-board.js';
 import type { DataFolder } from './data-folder.js';

@@ -80,6 +80,18 @@ export class Replica {
     return this.core.lastExecuted;
   }
 
+  /**
+   * The highest sequence number for which this replica has sent a COMMIT. Whatever a client was told is at or below
+   * this at f+1 correct replicas at least: what a read must not be older than.
+   */
+  get lastPrepared(): SequenceNumber {
+    let last = this.core.lastExecuted;
+    for (const slot of this.core.log.values()) {
+      if (slot.sequence > last && slot.commits.has(this.core.self)) last = slot.sequence;
+    }
+    return last;
+  }
+
   get highWaterMark(): SequenceNumber {
     return this.core.highWaterMark;
   }

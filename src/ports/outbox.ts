@@ -18,6 +18,8 @@ export interface Outbox {
    * Rejects only after `close`.
    */
   send(turn: Turn): Promise<void>;
+  /** Publishes at once, past the turns: for what promises nothing. Lost when the bus cannot be reached. */
+  announce(publications: readonly Publication[]): void;
   /** Why the current turn does not get through, `undefined` when all is well. */
   readonly trouble: string | undefined;
   close(): Promise<void>;

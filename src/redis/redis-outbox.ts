@@ -42,6 +42,12 @@ export class RedisOutbox implements Outbox {
     }
   }
 
+  announce(publications: readonly Publication[]): void {
+    for (const { channel, payload } of publications) {
+      this.bus.redis.publish(this.keys.channel(channel), payload as Buffer).catch(() => undefined);
+    }
+  }
+
   close(): Promise<void> {
     this.isClosed = true;
     return Promise.resolve();

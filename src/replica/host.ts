@@ -1,0 +1,206 @@
+import type { Configuration } from '../pbft/configuration.js';
+import type { BatchReplies, Effect, Executed } from '../pbft/effects.js';
+import type { Input } from '../pbft/inputs.js';
+import type { CommittedCertificate, PhaseMessage, Promised } from '../pbft/messages.js';
+import type { RefusalReason } from '../pbft/refusal.js';
+import { Replica } from '../pbft/replica.js';
+import type { SequenceNumber } from '../pbft/types.js';
+import type { Channel } from '../ports/bus.js';
+import type { Logger } from '../ports/logger.js';
+import type { MessageLog } from '../ports/message-log.js';
+import type { Outbox } from '../ports/outbox.js';
+import type { PromiseKeeper } from '../ports/promise-keeper.js';
+import type { Sealer } from '../wire/envelope.js';
+import { encodeReplyAttachments, encodeReplyBody } from '../wire/reply.js';
+import { fieldOf, fields } from './log-entries.js';
+import type { MessageBook } from './message-book.js';
+import { RefusalCounter } from './refusal-counter.js';
+import type { Service } from './service.js';
+import { TurnBuilder } from './turn-builder.js';
+
+/** Bytes that may wait to be written and sent; beyond it inputs are dropped until Redis takes them (rule 31). */
+const outgoingBytesMax = 64 * 1024 * 1024;
+/** Promises are pruned after this many executions. */
+const pruneInterval = 128;
+/** Contradictions that are kept to be shown. */
+const evidenceMax = 64;
+
+export interface HostOptions {
+  readonly configuration: Configuration;
+  /** The replicas' names, in the membership's order. */
+  readonly names: readonly string[];
+  readonly service: Service;
+  readonly book: MessageBook;
+  readonly sealer: Sealer;
+  readonly outbox: Outbox;
+  readonly log: MessageLog;
+  readonly promises: PromiseKeeper;
+  readonly logger: Logger;
+  /** Told when something happened that no peer can cause: the process must end. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * Steps the core and carries its effects out, in their order: what is to be persisted is in the log before anything
+ * that rests on it is on the bus (rule 27). What one turn of the event loop brings goes out together. One turn is under
+ * way at a time; while Redis does not take it nothing further is said, and the rest waits, within a limit.
+ */
+export class Host {
+  readonly replica: Replica;
+  readonly refusals = new RefusalCounter();
+  readonly evidence: { readonly first: PhaseMessage; readonly second: PhaseMessage }[] = [];
+  /** How often a signer contradicted itself. */
+  contradictions = 0;
+  private readonly turn = new TurnBuilder();
+  private readonly statements = new WeakMap<BatchReplies, { readonly body: Buffer; readonly signature: Buffer }>();
+  private promised: Promised[] = [];
+  private isSending = false;
+  private isFlushDue = false;
+  private isStopped = false;
+  private idle: (() => void) | undefined;
+
+  constructor(private readonly options: HostOptions) {
+    const { configuration, service, book } = options;
+    this.replica = new Replica(configuration, {
+      application: service,
+      digestOfBatch: (content) => book.digestOfBatch(content),
+    });
+  }
+
+  /** Why this replica says nothing just now; '' when it takes part. */
+  get notVoting(): string {
+    return this.options.outbox.trouble ?? '';
+  }
+
+  /** Whether so much waits to be sent that inputs must be dropped. */
+  get isOverloaded(): boolean {
+    return this.turn.bytes > outgoingBytesMax;
+  }
+
+  refuse(reason: RefusalReason): void {
+    this.refusals.add(reason);
+  }
+
+  /** Steps the core with a verified input, and has what follows from it carried out at the end of this turn. */
+  step(input: Input): void {
+    if (this.isStopped) return;
+    try {
+      for (const effect of this.replica.step(input)) this.carryOut(effect);
+    } catch (error) {
+      this.isStopped = true; // a broken invariant: what this replica would say next cannot be trusted
+      this.options.onFailure(error);
+    }
+    this.scheduleFlush();
+  }
+
+  /** Says nothing more, and resolves once what was said is out, or can't get out. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.flush();
+    if (this.isSending && this.options.outbox.trouble === undefined) {
+      await new Promise<void>((resolve) => (this.idle = resolve));
+    }
+  }
+
+  private carryOut(effect: Effect): void {
+    switch (effect.kind) {
+      case 'persist':
+        this.persist(effect.message);
+        break;
+      case 'broadcast':
+        this.turn.publish(effect.message.kind, this.options.book.frameOf(effect.message));
+        break;
+      case 'reply':
+        this.reply(effect.gateway, effect.replies, effect.items);
+        break;
+      case 'executed':
+        this.onExecuted(effect.sequence);
+        break;
+      case 'refused':
+        this.refuse(effect.reason);
+        break;
+      case 'evidence':
+        this.contradictions++;
+        if (this.evidence.length < evidenceMax) this.evidence.push(effect);
+        this.options.logger.error(
+          { replica: this.nameOf(effect.first.replica), kind: effect.first.kind, sequence: effect.first.sequence },
+          'a replica contradicts itself: proof that it is faulty',
+        );
+        break;
+    }
+  }
+
+  private persist(message: PhaseMessage | CommittedCertificate): void {
+    const { book, configuration } = this.options;
+    if (message.kind === 'certificate') {
+      const place = message.commits[0]?.sequence ?? 0;
+      this.turn.write(place, fields.batch, book.batchOf(message));
+      for (const commit of message.commits) this.persist(commit);
+      return;
+    }
+    this.turn.write(
+      message.sequence,
+      fieldOf(message, (replica) => this.nameOf(replica)),
+      book.frameOf(message),
+    );
+    if (message.replica === configuration.self) this.promised.push(message);
+  }
+
+  private onExecuted(sequence: SequenceNumber): void {
+    this.turn.write('replica', 'view', Buffer.from(String(this.replica.view)));
+    this.turn.write('replica', 'last-executed', Buffer.from(String(sequence)));
+    if (sequence % pruneInterval === 0) this.options.promises.forget(sequence);
+  }
+
+  /** One signature for all replies of a batch, made once however often they are asked for. */
+  private reply(gateway: string, replies: BatchReplies, items: readonly Executed[]): void {
+    const { sealer } = this.options;
+    let statement = this.statements.get(replies);
+    if (statement === undefined) {
+      const body = encodeReplyBody(replies);
+      statement = { body, signature: sealer.signatureOf('reply', body) };
+      this.statements.set(replies, statement);
+    }
+    const channel: Channel = `reply:${gateway}`;
+    for (const attachment of encodeReplyAttachments(replies, items)) {
+      this.turn.publish(channel, sealer.wrap('reply', statement.body, statement.signature, attachment));
+    }
+  }
+
+  /** Everything that this turn of the event loop brings goes out together. */
+  private scheduleFlush(): void {
+    if (this.isFlushDue) return;
+    this.isFlushDue = true;
+    queueMicrotask(() => {
+      this.isFlushDue = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    if (this.isSending || this.turn.isEmpty) return;
+    this.isSending = true;
+    try {
+      this.options.promises.keep(this.promised);
+    } catch (error) {
+      this.isStopped = true; // a vote that the data folder does not hold must not leave this process
+      this.options.onFailure(error);
+      return;
+    }
+    this.promised = [];
+    void this.options.outbox
+      .send(this.turn.take())
+      .catch((error: unknown) => {
+        if (!this.isStopped) this.options.onFailure(error);
+      })
+      .finally(() => {
+        this.isSending = false;
+        if (this.turn.isEmpty || this.isStopped) this.idle?.();
+        else this.flush();
+      });
+  }
+
+  private nameOf(replica: number): string {
+    return this.options.names[replica] ?? String(replica);
+  }
+}

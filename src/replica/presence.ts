@@ -1,0 +1,68 @@
+import type { RefusalReason } from '../pbft/refusal.js';
+import type { Publication } from '../ports/bus.js';
+import type { Opener, Sealer } from '../wire/envelope.js';
+import { decoded, type Frame } from '../wire/frame.js';
+import { decodeStatus, encodeStatus, incarnationBytes, type Status } from '../wire/service.js';
+import { packets } from './turn-builder.js';
+
+const none = '00'.repeat(incarnationBytes);
+
+export interface PresenceOptions {
+  readonly self: number;
+  /** Random, 8 bytes as hexadecimal digits, drawn anew by each process. */
+  readonly incarnation: string;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly opener: Opener;
+  readonly sealer: Sealer;
+  /** The rest of what a status says. */
+  describe(): Omit<Status, 'incarnation' | 'rival' | 'startedAt'>;
+  announce(publications: readonly Publication[]): void;
+  /** A peer's word on how far it is. */
+  onPeer(replica: number, lastExecuted: number): void;
+  /** A living process has the same identity, and this one is the younger: it must end (rule 35). */
+  onTwin(): void;
+}
+
+/**
+ * Tells everybody how this replica is, and notices a second process with its identity. A twin must answer to this very
+ * incarnation before it is believed in: whoever runs Redis can replay an old status, but not make one that knows a
+ * number drawn just now.
+ */
+export class Presence {
+  private rival = none;
+  /** Until it votes, a process gives way to any living twin. */
+  isProbing = true;
+
+  constructor(private readonly options: PresenceOptions) {}
+
+  announce(): void {
+    const { incarnation, startedAt, sealer } = this.options;
+    const status = { ...this.options.describe(), incarnation, startedAt, rival: this.rival };
+    this.options.announce(packets('status', [sealer.seal('status', encodeStatus(status))]));
+  }
+
+  onStatus(frame: Frame): RefusalReason | undefined {
+    const status = decoded(() => decodeStatus(frame.body));
+    if (status === 'malformed-frame') return status;
+    const isOwn = frame.signer === this.options.self;
+    if (isOwn && status.incarnation === this.options.incarnation) return undefined;
+    if (!this.options.opener.verify(frame)) return 'bad-signature';
+    if (isOwn) this.onOwnIdentity(status);
+    else this.options.onPeer(frame.signer, status.lastExecuted);
+    return undefined;
+  }
+
+  private onOwnIdentity(status: Status): void {
+    const { incarnation, startedAt } = this.options;
+    if (status.rival === incarnation) {
+      const isYounger =
+        startedAt > status.startedAt || (startedAt === status.startedAt && incarnation > status.incarnation);
+      if (this.isProbing || isYounger) this.options.onTwin();
+      return;
+    }
+    if (this.rival === status.incarnation) return; // answered already; a replay gets no second answer
+    this.rival = status.incarnation;
+    this.announce();
+  }
+}

@@ -1,0 +1,193 @@
+import type { Configuration } from '../pbft/configuration.js';
+import type { RefusalReason } from '../pbft/refusal.js';
+import type { Channel, SubscriptionListener } from '../ports/bus.js';
+import type { Logger } from '../ports/logger.js';
+import type { MessageLog } from '../ports/message-log.js';
+import type { Outbox } from '../ports/outbox.js';
+import type { PromiseKeeper } from '../ports/promise-keeper.js';
+import type { Signer, Verifier } from '../ports/signatures.js';
+import { Opener, Sealer } from '../wire/envelope.js';
+import { decoded, gatewaySigner, type Frame } from '../wire/frame.js';
+import { decodeFetch, decodeQuery, encodeFetch, encodeQueryReply, type Status } from '../wire/service.js';
+import { CatchUp } from './catch-up.js';
+import { Host } from './host.js';
+import { Inbox, type ServiceFrames } from './inbox.js';
+import { Library } from './library.js';
+import { MessageBook } from './message-book.js';
+import { Presence } from './presence.js';
+import { restore } from './restore.js';
+import type { Service } from './service.js';
+import { packets } from './turn-builder.js';
+
+/** The channels that a replica listens to. */
+export const replicaChannels: readonly Channel[] = ['request', 'pre-prepare', 'prepare', 'commit', 'status', 'state'];
+
+/** How often `tick` is to be called, milliseconds: the unit of all of a replica's timers. */
+export const tickMs = 50;
+/** A status goes out this often. */
+const statusTicks = 10;
+
+export interface ReplicaNodeOptions {
+  readonly configuration: Configuration;
+  readonly names: readonly string[];
+  readonly genesisDigest: Buffer;
+  readonly epoch: number;
+  readonly service: Service;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  readonly outbox: Outbox;
+  readonly log: MessageLog;
+  readonly promises: PromiseKeeper;
+  readonly logger: Logger;
+  readonly incarnation: string;
+  readonly startedAt: number;
+  onFailure(error: unknown): void;
+  onTwin(): void;
+}
+
+/** One replica on its ports: the host with everything around it. It has no timers; whoever runs it calls `tick`. */
+export class ReplicaNode implements SubscriptionListener, ServiceFrames {
+  readonly host: Host;
+  private readonly inbox: Inbox;
+  private readonly presence: Presence;
+  private readonly library: Library;
+  private readonly catchUp = new CatchUp();
+  private readonly opener: Opener;
+  private readonly sealer: Sealer;
+  private readonly book: MessageBook;
+  private isRunning = false;
+  private ticks = 0;
+
+  constructor(private readonly options: ReplicaNodeOptions) {
+    const { configuration, genesisDigest, epoch, service, outbox } = options;
+    const { n, self } = configuration;
+    const context = { genesisDigest, epoch, n };
+    this.opener = new Opener(context, options.verifier);
+    this.sealer = new Sealer(context, options.signer, self);
+    this.book = new MessageBook({
+      opener: this.opener,
+      sealer: this.sealer,
+      isValidOperation: (operation) => service.isValidOperation(operation),
+    });
+    this.host = new Host({ ...options, book: this.book, sealer: this.sealer });
+    this.inbox = new Inbox(self, this.host, this.opener, this.book, this);
+    const announce = outbox.announce.bind(outbox);
+    this.presence = new Presence({
+      ...options,
+      self,
+      opener: this.opener,
+      sealer: this.sealer,
+      announce,
+      describe: () => this.describe(),
+      onPeer: (replica, lastExecuted) => {
+        this.catchUp.onStatus(replica, lastExecuted);
+      },
+      onTwin: () => {
+        options.onTwin();
+      },
+    });
+    this.library = new Library({
+      log: options.log,
+      sealer: this.sealer,
+      genesisDigest,
+      n,
+      announce,
+      lastExecuted: () => this.host.replica.lastExecuted,
+    });
+  }
+
+  /** Asks whether somebody lives under this identity; `onTwin` is called if so. */
+  probe(): void {
+    this.presence.announce();
+  }
+
+  /** Reads the log back. */
+  async restore(): Promise<void> {
+    const { log, promises, genesisDigest, logger, configuration } = this.options;
+    const { host, opener, book } = this;
+    await restore({ host, log, promises, opener, book, genesisDigest, n: configuration.n, logger });
+  }
+
+  /** Takes part from now on. */
+  run(now: number): void {
+    this.isRunning = true;
+    this.presence.isProbing = false;
+    this.tick(now);
+    this.presence.announce();
+  }
+
+  async stop(): Promise<void> {
+    this.isRunning = false;
+    await this.host.stop();
+  }
+
+  /** Time passes: to be called every `tickMs`. `now` in milliseconds since 1970. */
+  tick(now: number): void {
+    if (!this.isRunning) return;
+    this.host.step({ kind: 'tick', now });
+    const fetch = this.catchUp.tick(this.host.replica.lastExecuted);
+    if (fetch !== undefined) {
+      this.options.outbox.announce(packets('state', [this.sealer.seal('fetch', encodeFetch(fetch))]));
+    }
+    if (++this.ticks % statusTicks === 0) this.presence.announce();
+  }
+
+  onPayload(channel: Channel, payload: Buffer): void {
+    if (this.isRunning || channel === 'status') this.inbox.onPayload(channel, payload);
+  }
+
+  /** What was published while we were cut off is lost: say where we are, and hear where the others are (rule 29). */
+  onConnected(): void {
+    if (this.isRunning) this.presence.announce();
+  }
+
+  onDisconnected(): void {
+    this.options.logger.warn({}, 'the subscription was lost');
+  }
+
+  onStatus(frame: Frame): RefusalReason | undefined {
+    return this.presence.onStatus(frame);
+  }
+
+  onFetch(frame: Frame): RefusalReason | undefined {
+    const { self } = this.options.configuration;
+    const fetch = decoded(() => decodeFetch(frame.signer, frame.body));
+    if (fetch === 'malformed-frame') return fetch;
+    if (fetch.target !== self) return undefined;
+    if (!this.opener.verify(frame)) return 'bad-signature';
+    const channel: Channel = fetch.credential === undefined ? 'state' : `reply:${fetch.credential.name}`;
+    return this.library.request(fetch, channel) ? undefined : 'overloaded';
+  }
+
+  /** Answers a read-only request from the committed state (paper §4.4). */
+  onQuery(frame: Frame): RefusalReason | undefined {
+    if (frame.signer !== gatewaySigner) return 'unknown-signer';
+    if (!this.opener.verify(frame)) return 'bad-signature';
+    const query = decoded(() => decodeQuery(frame.body));
+    if (query === 'malformed-frame') return query;
+    const { lastExecuted, lastPrepared } = this.host.replica;
+    const value = this.options.service.query(query.query);
+    const body = encodeQueryReply({
+      nonce: query.nonce,
+      lastExecuted,
+      lastPrepared,
+      value: value === undefined ? undefined : Buffer.from(value),
+    });
+    const channel: Channel = `reply:${query.credential.name}`;
+    this.options.outbox.announce(packets(channel, [this.sealer.seal('query-reply', body)]));
+    return undefined;
+  }
+
+  private describe(): Omit<Status, 'incarnation' | 'rival' | 'startedAt'> {
+    const { replica, refusals, contradictions, notVoting } = this.host;
+    const contradicted = contradictions > 0 ? ([['evidence', contradictions]] as const) : [];
+    return {
+      view: replica.view,
+      lastExecuted: replica.lastExecuted,
+      stableCheckpoint: 0,
+      stateDigest: this.options.service.stateDigest(),
+      notVoting: this.isRunning ? notVoting : 'starting',
+      refused: [...refusals.entries(), ...contradicted],
+    };
+  }
+}

@@ -1,0 +1,101 @@
+import { preamble } from '../crypto/genesis.js';
+import type { Channel } from '../ports/bus.js';
+import type { Signer, Verifier } from '../ports/signatures.js';
+import type { RefusalReason } from '../pbft/refusal.js';
+import { replicaIndex } from '../pbft/types.js';
+import { Reader } from './bytes.js';
+import { readCredential } from './credential.js';
+import { decoded, decodeFrame, encodeFrame, gatewaySigner, type Frame } from './frame.js';
+import type { Kind } from './kinds.js';
+
+/** The cluster that frames are sealed for: what the preamble of every signature is made of. */
+export interface ClusterContext {
+  readonly genesisDigest: Buffer;
+  readonly epoch: number;
+  readonly n: number;
+}
+
+const noAttachment = Buffer.alloc(0);
+
+/** Makes signed frames of one signer. */
+export class Sealer {
+  constructor(
+    private readonly context: ClusterContext,
+    private readonly signer: Signer,
+    /** A replica's index, or `gatewaySigner`. */
+    private readonly index: number,
+  ) {}
+
+  seal(kind: Kind, body: Buffer, attachment: Buffer = noAttachment): Buffer {
+    return this.wrap(kind, body, this.signatureOf(kind, body), attachment);
+  }
+
+  signatureOf(kind: Kind, body: Buffer): Buffer {
+    const { genesisDigest, epoch } = this.context;
+    return this.signer.sign(Buffer.concat([preamble(genesisDigest, epoch, kind), body]));
+  }
+
+  /** A frame with a signature made before: one signature serves several frames that differ in their attachment. */
+  wrap(kind: Kind, body: Buffer, signature: Buffer, attachment: Buffer): Buffer {
+    const { genesisDigest, epoch } = this.context;
+    return encodeFrame({ kind, epoch, signer: this.index, body, signature, attachment, genesisDigest });
+  }
+}
+
+/** Which kinds a channel carries, and who may speak on it. A frame on another channel is refused unread. */
+const kindsOfChannel: Readonly<Record<string, readonly Kind[]>> = {
+  request: ['request', 'query', 'fetch'],
+  'pre-prepare': ['pre-prepare'],
+  prepare: ['prepare'],
+  commit: ['commit'],
+  status: ['status'],
+  state: ['fetch', 'decided'],
+  reply: ['reply', 'query-reply', 'decided'],
+};
+
+const gatewayKinds: readonly Kind[] = ['request', 'query', 'fetch'];
+
+/** Takes frames apart, cheapest checks first (rule 8). */
+export class Opener {
+  constructor(
+    private readonly context: ClusterContext,
+    private readonly verifier: Verifier,
+  ) {}
+
+  /** The frame, if it is of this cluster and epoch and may be on this channel. Its signature is not looked at yet. */
+  open(bytes: Buffer, channel: Channel): Frame | RefusalReason {
+    const frame = decodeFrame(bytes, this.context.genesisDigest);
+    if (typeof frame === 'string') return frame;
+    const kinds = kindsOfChannel[channel.split(':', 1)[0] ?? ''];
+    if (kinds?.includes(frame.kind) !== true) return 'wrong-channel';
+    return this.checkOrigin(frame);
+  }
+
+  /** As `open`, for a frame that was inside another one. */
+  openInner(bytes: Buffer, kind: Kind): Frame | RefusalReason {
+    const frame = decodeFrame(bytes, this.context.genesisDigest);
+    if (typeof frame === 'string') return frame;
+    return frame.kind === kind ? this.checkOrigin(frame) : 'wrong-channel';
+  }
+
+  /** Whether the signer that the frame names has signed it. */
+  verify({ kind, signer, body, signature }: Frame): boolean {
+    const { genesisDigest, epoch } = this.context;
+    const message = Buffer.concat([preamble(genesisDigest, epoch, kind), body]);
+    if (signer !== gatewaySigner) return this.verifier.verifyReplica(replicaIndex(signer), message, signature);
+    const credential = decoded(() => readCredential(new Reader(body)));
+    return credential !== 'malformed-frame' && this.verifier.verifyGateway(credential, message, signature);
+  }
+
+  private checkOrigin(frame: Frame): Frame | RefusalReason {
+    if (frame.epoch !== this.context.epoch) return 'wrong-epoch';
+    const isGateway = frame.signer === gatewaySigner;
+    if (!isGateway && frame.signer >= this.context.n) return 'unknown-signer';
+    if (isGateway ? !gatewayKinds.includes(frame.kind) : frame.kind === 'request' || frame.kind === 'query') {
+      return 'unknown-signer';
+    }
+    const carries = frame.kind === 'pre-prepare' || frame.kind === 'reply' || frame.kind === 'decided';
+    if (!carries && frame.attachment.length > 0) return 'malformed-frame';
+    return frame;
+  }
+}
