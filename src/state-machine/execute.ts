@@ -74,8 +74,11 @@ function decodeOperation(machine: StateMachine<unknown>, bytes: Uint8Array): { o
   if (decoded === undefined) return undefined;
   try {
     const checked = machine.operation['~standard'].validate(decoded.value);
-    if (checked instanceof Promise || checked.issues !== undefined) return undefined;
-    return { operation: checked.value };
+    if (checked instanceof Promise) {
+      checked.catch(() => undefined); // zod answers so when a check of the schema throws
+      return undefined;
+    }
+    return checked.issues === undefined ? { operation: checked.value } : undefined;
   } catch {
     return undefined; // a schema that throws has not accepted it
   }

@@ -87,7 +87,8 @@ function isSame(a: Json | undefined, b: Json | undefined): boolean {
 
 /** A key that does not exist counts from 0. */
 function increment(state: State, key: string, by: number): Json {
-  const before = state.get(key) ?? 0;
+  const stored = state.get(key);
+  const before = stored === undefined ? 0 : stored;
   if (typeof before !== 'number') return failure('not-a-number', 'the value is not a number');
   if (!Number.isSafeInteger(before)) return failure('not-an-integer', 'the value is not an integer');
   const value = before + by;

@@ -1,0 +1,33 @@
+import { describe, expect, it } from '@jest/globals';
+import WarCouncil from '../../../examples/war-council/war-council.js';
+import { answerQuery, executeOperation, validOperation } from '../../../src/state-machine/execute.js';
+import { MerkleState } from '../../../src/state-machine/merkle-state.js';
+import { canonicalJsonBytes, type Json } from '../../../src/wire/json.js';
+
+const council = new WarCouncil();
+const fail = (error: unknown) => {
+  throw error;
+};
+
+describe('the war council', () => {
+  it('agrees on the latest proposal', () => {
+    const state = new MerkleState();
+    const agree = (warTime: number) => {
+      const operation = canonicalJsonBytes({ op: 'agree', warTime });
+      const context = { time: 0, sequence: 1, client: 'Apple' };
+      return JSON.parse(Buffer.from(executeOperation(council, state, operation, context, fail)).toString()) as Json;
+    };
+    const current = () => answerQuery(council, state, canonicalJsonBytes({}), fail);
+    expect(current()).toBeUndefined();
+    expect(agree(8888)).toEqual({ ok: true, warTime: 8888, round: 1 });
+    expect(agree(1945)).toEqual({ ok: true, warTime: 1945, round: 2 });
+    expect(Buffer.from(current() ?? []).toString()).toBe('{"round":2,"warTime":1945}');
+  });
+
+  it.each<Json>([{ op: 'agree' }, { op: 'agree', warTime: 10_000 }, { op: 'agree', warTime: '8888' }, { warTime: 1 }])(
+    'does not discuss %j',
+    (operation) => {
+      expect(validOperation(council, canonicalJsonBytes(operation))).toBe(false);
+    },
+  );
+});
