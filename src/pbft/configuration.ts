@@ -17,7 +17,7 @@ export const limits = {
   /** Bytes of one result. */
   resultBytesMax: 64 * 1024,
   /** Executed requests remembered for each client: its window of outstanding timestamps (rule 12). */
-  clientWindow: 4096,
+  clientWindow: 16_384,
   /** Bytes of results remembered for each client, and for all of them together. */
   clientResultBytesMax: 16 * 1024 * 1024,
   replyCacheBytesMax: 256 * 1024 * 1024,

@@ -3,7 +3,7 @@ import type { MessageLog } from '../ports/message-log.js';
 import type { Sealer } from '../wire/envelope.js';
 import { encodeCertificate, encodeDecided, type Fetch } from '../wire/service.js';
 import { certificateIn, readEntry } from './log-entries.js';
-import { packets } from './turn-builder.js';
+import { packets } from '../wire/packets.js';
 
 /** Fetches that wait to be served; further ones are dropped and asked again. */
 const waitingMax = 8;

@@ -3,7 +3,7 @@ import type { Publication } from '../ports/bus.js';
 import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
 import { decodeStatus, encodeStatus, incarnationBytes, type Status } from '../wire/service.js';
-import { packets } from './turn-builder.js';
+import { packets } from '../wire/packets.js';
 
 const none = '00'.repeat(incarnationBytes);
 

@@ -17,7 +17,7 @@ import { MessageBook } from './message-book.js';
 import { Presence } from './presence.js';
 import { restore } from './restore.js';
 import type { Service } from './service.js';
-import { packets } from './turn-builder.js';
+import { packets } from '../wire/packets.js';
 
 /** The channels that a replica listens to. */
 export const replicaChannels: readonly Channel[] = ['request', 'pre-prepare', 'prepare', 'commit', 'status', 'state'];

@@ -1,10 +1,7 @@
-import type { Channel, Publication } from '../ports/bus.js';
+import type { Channel } from '../ports/bus.js';
 import type { LogWrite } from '../ports/message-log.js';
 import type { Turn } from '../ports/outbox.js';
-import { joinPacket, packetBytesMax, packetFramesMax } from '../wire/frame.js';
-
-/** Room for the length before each frame. */
-const packetFill = packetBytesMax / 2;
+import { packets } from '../wire/packets.js';
 
 /** Collects what one turn of the event loop writes and says: one hash write for each place, one packet for each channel. */
 export class TurnBuilder {
@@ -40,23 +37,4 @@ export class TurnBuilder {
     this.bytes = 0;
     return { writes, publications };
   }
-}
-
-/** As few packets as the caps allow. */
-export function packets(channel: Channel, frames: readonly Buffer[]): Publication[] {
-  const publications: Publication[] = [];
-  let packet: Buffer[] = [];
-  let bytes = 0;
-  const close = (): void => {
-    if (packet.length > 0) publications.push({ channel, payload: joinPacket(packet) });
-    packet = [];
-    bytes = 0;
-  };
-  for (const frame of frames) {
-    if (bytes + frame.length > packetFill || packet.length >= packetFramesMax) close();
-    packet.push(frame);
-    bytes += frame.length;
-  }
-  close();
-  return publications;
 }

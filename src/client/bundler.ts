@@ -1,0 +1,112 @@
+import { limits } from '../pbft/configuration.js';
+import type { Publication } from '../ports/bus.js';
+import { encodeBundleBody } from '../wire/bundle.js';
+import type { Credential } from '../wire/credential.js';
+import type { Sealer } from '../wire/envelope.js';
+import { packets } from '../wire/packets.js';
+import type { Submission } from './submission.js';
+
+/** An unanswered bundle is sent again after this time, doubling up to eight-fold, milliseconds. */
+const resendMs = 400;
+const doublingsMax = 3;
+/** Bytes of a bundle besides its operations: frame, credential, and each request's client and lengths. */
+const bundleOverheadBytes = 512;
+const requestOverheadBytes = 128;
+
+interface SentBundle {
+  readonly frame: Buffer;
+  readonly lastSequence: number;
+  readonly submissions: readonly Submission[];
+  resendAt: number;
+  resends: number;
+}
+
+export interface BundlerOptions {
+  readonly credential: Credential;
+  readonly sealer: Sealer;
+  publish(publications: readonly Publication[]): void;
+  /** A sequence number that the cluster has reached. */
+  reached(): number;
+}
+
+/**
+ * Signs what one turn of the event loop submits as one bundle, and sends it to all replicas again until every request
+ * in it has its answer (rule 14). A request with an idempotency key goes alone: a bundle is ordered whole, and such a
+ * request may have been executed long ago.
+ */
+export class Bundler {
+  private queued: Submission[] = [];
+  private sent: SentBundle[] = [];
+
+  constructor(private readonly options: BundlerOptions) {}
+
+  add(submission: Submission): void {
+    this.queued.push(submission);
+  }
+
+  /** Sends what was queued since the last flush. */
+  flush(now: number): void {
+    const queued = this.queued;
+    this.queued = [];
+    for (const group of grouped(queued, this.options.credential.name)) this.send(group, now);
+  }
+
+  /** Sends again what is due, and forgets what is answered or given up. */
+  resend(now: number): void {
+    const due = this.sent.filter((bundle) => isOpen(bundle) && bundle.resendAt <= now);
+    this.sent = this.sent.filter(isOpen);
+    for (const bundle of due) {
+      if (bundle.lastSequence < this.options.reached() + limits.bundleLifetime / 2) this.renew(bundle, now);
+      else this.repeat(bundle, now);
+    }
+  }
+
+  private repeat(bundle: SentBundle, now: number): void {
+    bundle.resends++;
+    bundle.resendAt = now + resendMs * 2 ** Math.min(bundle.resends, doublingsMax);
+    this.options.publish(packets('request', [bundle.frame]));
+  }
+
+  /** Near its expiry a bundle is signed anew, with a later one; the requests in it stay the same. */
+  private renew(bundle: SentBundle, now: number): void {
+    this.sent = this.sent.filter((other) => other !== bundle);
+    this.send(
+      bundle.submissions.filter(({ isSettled }) => !isSettled),
+      now,
+    );
+  }
+
+  private send(submissions: readonly Submission[], now: number): void {
+    const { credential, sealer } = this.options;
+    const lastSequence = this.options.reached() + limits.bundleLifetime;
+    const frame = sealer.seal('request', encodeBundleBody(credential, lastSequence, submissions));
+    this.sent.push({ frame, lastSequence, submissions, resendAt: now + resendMs, resends: 0 });
+    this.options.publish(packets('request', [frame]));
+  }
+}
+
+function isOpen({ submissions }: SentBundle): boolean {
+  return submissions.some(({ isSettled }) => !isSettled);
+}
+
+/** The gateway's own requests in as few bundles as the limits allow; each of the others alone. */
+function grouped(submissions: readonly Submission[], gateway: string): Submission[][] {
+  const groups: Submission[][] = [];
+  let group: Submission[] = [];
+  let bytes = bundleOverheadBytes;
+  for (const submission of submissions) {
+    if (submission.client !== gateway) {
+      groups.push([submission]);
+      continue;
+    }
+    const size = submission.operation.length + requestOverheadBytes;
+    if (group.length >= limits.bundleOperationsMax || bytes + size > limits.bundleBytesMax) {
+      groups.push(group);
+      group = [];
+      bytes = bundleOverheadBytes;
+    }
+    group.push(submission);
+    bytes += size;
+  }
+  return group.length > 0 ? [...groups, group] : groups;
+}

@@ -1,0 +1,307 @@
+import { createHash, randomInt } from 'node:crypto';
+import { membershipDocument, type Membership, type MembershipDocument } from '../crypto/membership.js';
+import type { Reply } from '../crypto/receipt.js';
+import { QuorateError } from '../errors.js';
+import { limits } from '../pbft/configuration.js';
+import type { Channel, Subscription, SubscriptionListener } from '../ports/bus.js';
+import type { Publisher } from '../ports/publisher.js';
+import type { Signer, Verifier } from '../ports/signatures.js';
+import type { Timestamps } from '../ports/timestamps.js';
+import type { Credential } from '../wire/credential.js';
+import { Opener, Sealer } from '../wire/envelope.js';
+import { decoded, gatewaySigner, splitPacket, type Frame } from '../wire/frame.js';
+import { canonicalJsonBytes, type Json } from '../wire/json.js';
+import { packets } from '../wire/packets.js';
+import { decodeReplyAttachment, decodeReplyBody } from '../wire/reply.js';
+import { decodeQueryReply, decodeStatus, encodeQuery } from '../wire/service.js';
+import { Bundler } from './bundler.js';
+import type { AgreedBatch, ClusterClient, ClusterStatus, QueryAnswer, SubmitOptions } from './cluster-client.js';
+import { BatchFinder } from './batch-finder.js';
+import { QueryRound } from './query-round.js';
+import { ReplicaWatch } from './replica-watch.js';
+import { Submission } from './submission.js';
+
+/** How often deadlines and re-sending are looked at, milliseconds. */
+export const clientTickMs = 25;
+/** A read waits so long for matching answers before it is ordered instead. */
+const queryPatienceMs = 250;
+const keyCharactersMax = 256;
+const keyedTimestamp = 1;
+
+export interface BusClientOptions {
+  readonly membership: Membership;
+  readonly credential: Credential;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  readonly publisher: Publisher;
+  readonly timestamps: Timestamps;
+  /** Default wait for f+1 matching replies, milliseconds. */
+  readonly deadlineMs: number;
+  /** Requests that may wait at once. */
+  readonly inFlightMax: number;
+  readonly now: () => number;
+}
+
+/** The channels that a gateway of this name listens to. */
+export function gatewayChannels(name: string): readonly Channel[] {
+  return [`reply:${name}`, 'status'];
+}
+
+/**
+ * A client of the cluster straight over the bus. It verifies every reply and believes nothing that fewer than f+1
+ * replicas say. Whoever runs it subscribes it to `gatewayChannels` and calls `tick`.
+ */
+export class BusClient implements ClusterClient, SubscriptionListener {
+  private readonly watch: ReplicaWatch;
+  private readonly opener: Opener;
+  private readonly sealer: Sealer;
+  private readonly bundler: Bundler;
+  private readonly finder: BatchFinder;
+  private readonly submissions = new Map<string, Submission>();
+  private readonly queries = new Map<number, QueryRound>();
+  private subscription: Subscription | undefined;
+  private isClosing = false;
+  private isFlushDue = false;
+  private drained: (() => void) | undefined;
+
+  constructor(private readonly options: BusClientOptions) {
+    const { membership, credential, publisher } = options;
+    const context = { genesisDigest: membership.digest, epoch: membership.epoch, n: membership.n };
+    this.watch = new ReplicaWatch(membership);
+    this.opener = new Opener(context, options.verifier);
+    this.sealer = new Sealer(context, options.signer, gatewaySigner);
+    const publish = publisher.publish.bind(publisher);
+    this.bundler = new Bundler({ credential, sealer: this.sealer, publish, reached: () => this.watch.reached() });
+    this.finder = new BatchFinder({ membership, credential, opener: this.opener, sealer: this.sealer, publish });
+  }
+
+  /** What `Bus.subscribe` returned for this client. */
+  attach(subscription: Subscription): void {
+    this.subscription = subscription;
+  }
+
+  get connected(): boolean {
+    return this.options.publisher.connected && this.subscription?.connected === true;
+  }
+
+  get inFlight(): number {
+    return this.submissions.size;
+  }
+
+  async submit(operation: Json, options: SubmitOptions = {}): Promise<Reply> {
+    this.assertOpen();
+    const bytes = canonicalJsonBytes(operation);
+    if (bytes.length > limits.operationBytesMax) {
+      const message = `an operation has at most ${limits.operationBytesMax} bytes`;
+      throw new QuorateError('request-too-large', message, { limit: limits.operationBytesMax });
+    }
+    const { client, timestamp } = this.nameRequest(options.idempotencyKey);
+    const name = `${client}\n${timestamp}`;
+    const pending = this.submissions.get(name);
+    if (pending !== undefined) return this.join(pending, bytes);
+    if (this.submissions.size >= this.options.inFlightMax) {
+      throw new QuorateError('overloaded', 'too many requests are in flight', { limit: this.options.inFlightMax });
+    }
+    const startedAt = this.options.now();
+    const deadline = startedAt + (options.deadlineMs ?? this.options.deadlineMs);
+    const submission = new Submission(client, timestamp, bytes, startedAt, deadline, this.options.membership);
+    this.submissions.set(name, submission);
+    this.bundler.add(submission);
+    this.scheduleFlush();
+    try {
+      return await submission.promise;
+    } finally {
+      this.submissions.delete(name);
+      if (this.submissions.size === 0) this.drained?.();
+    }
+  }
+
+  async query(query: Json, consistency: 'linearizable' | 'local', deadlineMs?: number): Promise<QueryAnswer> {
+    this.assertOpen();
+    const { membership, credential, now } = this.options;
+    const wait = deadlineMs ?? this.options.deadlineMs;
+    const started = now();
+    const patience = consistency === 'local' ? wait : Math.min(queryPatienceMs, wait);
+    const nonce = randomInt(2 ** 47);
+    const round = new QueryRound(nonce, consistency, started + patience, membership);
+    this.queries.set(nonce, round);
+    const body = encodeQuery({ credential, nonce, query: Buffer.from(canonicalJsonBytes(query)) });
+    this.options.publisher.publish(packets('request', [this.sealer.seal('query', body)]));
+    const answer = await round.promise;
+    this.queries.delete(nonce);
+    if (answer !== undefined) return answer;
+    if (consistency === 'local') throw this.noQuorum(started, [], 'no replica has answered');
+    return this.readInOrder(query, wait - (now() - started));
+  }
+
+  agreedBatch(sequence: number, deadlineMs?: number): Promise<AgreedBatch | undefined> {
+    this.assertOpen();
+    const started = this.options.now();
+    const deadline = started + (deadlineMs ?? this.options.deadlineMs);
+    return this.finder.find(sequence, deadline, () =>
+      this.noQuorum(started, [], 'no replica has handed out the batch'),
+    );
+  }
+
+  status(): ClusterStatus {
+    return this.watch.status(this.options.now());
+  }
+
+  membership(): MembershipDocument {
+    return membershipDocument(this.options.membership);
+  }
+
+  async close(): Promise<void> {
+    this.isClosing = true;
+    if (this.submissions.size > 0) await new Promise<void>((resolve) => (this.drained = resolve));
+    await this.subscription?.close();
+    await this.options.publisher.close();
+  }
+
+  /** Time passes: to be called every `clientTickMs`. */
+  tick(): void {
+    const now = this.options.now();
+    this.bundler.resend(now);
+    this.finder.tick(now);
+    for (const submission of this.submissions.values()) {
+      if (submission.deadline <= now) submission.fail(this.failure(submission));
+    }
+    for (const round of this.queries.values()) if (round.deadline <= now) round.giveUp();
+  }
+
+  onPayload(_channel: Channel, payload: Buffer): void {
+    const frames = splitPacket(payload);
+    if (typeof frames === 'string') return;
+    for (const bytes of frames) {
+      const frame = this.opener.open(bytes, _channel);
+      if (typeof frame !== 'string') this.onFrame(frame);
+    }
+  }
+
+  onConnected(): void {
+    this.bundler.resend(this.options.now());
+  }
+
+  onDisconnected(): void {
+    // `connected` says so; what waits is sent again when the connection stands
+  }
+
+  private onFrame(frame: Frame): void {
+    switch (frame.kind) {
+      case 'reply':
+        this.onReply(frame);
+        break;
+      case 'status':
+        this.onStatus(frame);
+        break;
+      case 'query-reply':
+        this.onQueryReply(frame);
+        break;
+      case 'decided':
+        this.finder.onDecided(frame);
+        break;
+      default:
+        break; // the opener lets nothing else through on these channels
+    }
+  }
+
+  private onReply(frame: Frame): void {
+    const contents = decoded(() => {
+      const statement = decodeReplyBody(frame.body);
+      return { statement, ...decodeReplyAttachment(frame.attachment, statement) };
+    });
+    if (contents === 'malformed-frame') return;
+    const { statement, replies, items } = contents;
+    const awaited = items.flatMap((item) => {
+      const submission = this.submissions.get(`${item.client}\n${item.timestamp}`);
+      return submission === undefined || submission.isSettled ? [] : [{ submission, item }];
+    });
+    // Once a request has its f+1 replies the others need no look at their signatures.
+    if (awaited.length === 0 || !this.opener.verify(frame)) return;
+    const root = statement.root.toString('hex');
+    for (const { submission, item } of awaited) {
+      submission.add({ replica: frame.signer, signature: frame.signature, replies, root, item });
+    }
+  }
+
+  private onStatus(frame: Frame): void {
+    const status = decoded(() => decodeStatus(frame.body));
+    if (status === 'malformed-frame' || !this.opener.verify(frame)) return;
+    this.watch.onStatus(frame.signer, status, this.options.now());
+  }
+
+  private onQueryReply(frame: Frame): void {
+    const reply = decoded(() => decodeQueryReply(frame.body));
+    if (reply === 'malformed-frame') return;
+    const round = this.queries.get(reply.nonce);
+    if (round !== undefined && this.opener.verify(frame)) round.add(frame.signer, reply);
+  }
+
+  /** A second submission under a key that is being executed gets the first one's reply. */
+  private async join(pending: Submission, operation: Uint8Array): Promise<Reply> {
+    if (Buffer.compare(pending.operation, operation) !== 0) {
+      throw new QuorateError('idempotency-conflict', 'this Idempotency-Key is in use for another operation');
+    }
+    return pending.promise;
+  }
+
+  /** The read as an operation in the total order: always linearizable, at the price of an agreement. */
+  private async readInOrder(query: Json, deadlineMs: number): Promise<QueryAnswer> {
+    const { result, sequence, receipt } = await this.submit(query, { deadlineMs });
+    const { found, value } = result as { found?: boolean; value?: Json };
+    const replicas = receipt.signatures.map(({ replica }) => replica);
+    return { value: found === true ? value : undefined, sequence, consistency: 'linearizable', replicas };
+  }
+
+  private nameRequest(key: string | undefined): { client: string; timestamp: number } {
+    if (key === undefined) return { client: this.options.credential.name, timestamp: this.options.timestamps.next() };
+    if (key.length === 0 || key.length > keyCharactersMax) {
+      throw new QuorateError('invalid-request', `an Idempotency-Key has 1 to ${keyCharactersMax} characters`);
+    }
+    return { client: `key:${createHash('sha256').update(key, 'utf8').digest('hex')}`, timestamp: keyedTimestamp };
+  }
+
+  /** Everything that this turn of the event loop submits is signed once and sent together. */
+  private scheduleFlush(): void {
+    if (this.isFlushDue) return;
+    this.isFlushDue = true;
+    setImmediate(() => {
+      this.isFlushDue = false;
+      this.bundler.flush(this.options.now());
+    });
+  }
+
+  private assertOpen(): void {
+    if (this.isClosing) throw new QuorateError('shutting-down', 'this gateway is shutting down');
+    if (!this.connected) throw new QuorateError('bus-unavailable', 'Redis cannot be reached');
+  }
+
+  private failure(submission: Submission): QuorateError {
+    if (!this.connected) {
+      const message = 'Redis cannot be reached; the request may still be executed';
+      return new QuorateError('bus-unavailable', message, { mayStillCommit: true });
+    }
+    const since = submission.deadline - this.options.deadlineMs;
+    return this.noQuorum(
+      since,
+      submission.repliers,
+      `fewer than f+1 = ${this.options.membership.f + 1} matching replies`,
+    );
+  }
+
+  private noQuorum(since: number, repliers: readonly number[], what: string): QuorateError {
+    const { membership } = this.options;
+    const nameOf = (replica: number): string => membership.replicas[replica]?.name ?? '';
+    const answered = new Set([...this.watch.heardSince(since), ...repliers]);
+    const silent = membership.replicas.filter((_, index) => !answered.has(index)).map(({ name }) => name);
+    const names = [...answered].sort((a, b) => a - b).map(nameOf);
+    const message = `${what} within the deadline; heard from ${names.join(', ') || 'nobody'}, the request may still commit`;
+    return new QuorateError('no-quorum', message, {
+      answered: names,
+      silent,
+      replied: repliers.map(nameOf),
+      quorum: membership.q,
+      mayStillCommit: true,
+    });
+  }
+}

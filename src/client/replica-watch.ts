@@ -1,0 +1,70 @@
+import type { Membership } from '../crypto/membership.js';
+import type { Status } from '../wire/service.js';
+import type { ClusterStatus, ReplicaStatus } from './cluster-client.js';
+import { primaryOf } from '../pbft/quorum.js';
+import { view } from '../pbft/types.js';
+
+/** A replica that was not heard for so long counts as not connected, milliseconds: three of its statuses. */
+const silenceMaxMs = 1_750;
+
+/** What the replicas last said of themselves. */
+export class ReplicaWatch {
+  private readonly heard = new Map<number, { readonly at: number; readonly status: Status }>();
+
+  constructor(private readonly membership: Membership) {}
+
+  onStatus(replica: number, status: Status, at: number): void {
+    this.heard.set(replica, { at, status });
+  }
+
+  /** The replicas that were heard since `since`, milliseconds since 1970. */
+  heardSince(since: number): number[] {
+    return [...this.heard].filter(([, { at }]) => at >= since).map(([replica]) => replica);
+  }
+
+  connected(now: number): number[] {
+    return this.heardSince(now - silenceMaxMs);
+  }
+
+  /**
+   * A sequence number that the cluster has reached: the f+1st highest claim, so that at least one correct replica is
+   * there and no liar can push it up.
+   */
+  reached(): number {
+    return this.trusted(({ lastExecuted }) => lastExecuted);
+  }
+
+  status(now: number): ClusterStatus {
+    const { n, f, q, genesis, epoch, replicas } = this.membership;
+    const current = view(this.trusted((status) => status.view));
+    const connected = new Set(this.connected(now));
+    return {
+      cluster: genesis.cluster,
+      epoch,
+      view: current,
+      primary: replicas[primaryOf(current, n)]?.name ?? '',
+      n,
+      f,
+      quorum: q,
+      replicas: replicas.map(({ name }, index) => describe(name, connected.has(index), this.heard.get(index)?.status)),
+    };
+  }
+
+  private trusted(of: (status: Status) => number): number {
+    const claims = [...this.heard.values()].map(({ status }) => of(status)).sort((a, b) => b - a);
+    return claims[this.membership.f] ?? 0;
+  }
+}
+
+function describe(replica: string, connected: boolean, status: Status | undefined): ReplicaStatus {
+  return {
+    replica,
+    connected,
+    view: status?.view ?? null,
+    lastExecuted: status?.lastExecuted ?? null,
+    stableCheckpoint: status?.stableCheckpoint ?? null,
+    stateDigest: status?.stateDigest ?? null,
+    voting: status === undefined ? null : connected && status.notVoting === '',
+    refused: Object.fromEntries(status?.refused ?? []),
+  };
+}

@@ -1,0 +1,110 @@
+import { sha256 } from '../crypto/digest.js';
+import { inclusionPath } from '../crypto/merkle.js';
+import type { Membership } from '../crypto/membership.js';
+import type { Reply } from '../crypto/receipt.js';
+import { QuorateError } from '../errors.js';
+import type { BatchReplies, Executed } from '../pbft/effects.js';
+import type { Digest } from '../pbft/types.js';
+import type { Json } from '../wire/json.js';
+import { hashOfLeaf } from '../wire/reply.js';
+
+/** One replica's verified reply to one request. */
+export interface ReplicaReply {
+  readonly replica: number;
+  readonly signature: Buffer;
+  readonly replies: BatchReplies;
+  /** Merkle root that the replica signed, hexadecimal: names the statement together with view and sequence. */
+  readonly root: string;
+  readonly item: Executed;
+}
+
+/** A request that waits for f+1 matching replies. */
+export class Submission {
+  readonly promise: Promise<Reply>;
+  private resolve!: (reply: Reply) => void;
+  private reject!: (error: QuorateError) => void;
+  /** One reply of each replica: the first counts (rule 13). */
+  private readonly replies = new Map<number, ReplicaReply>();
+  isSettled = false;
+
+  constructor(
+    readonly client: string,
+    readonly timestamp: number,
+    readonly operation: Uint8Array,
+    /** When it was submitted, and when to give up, milliseconds since 1970. */
+    readonly startedAt: number,
+    readonly deadline: number,
+    private readonly membership: Membership,
+  ) {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  /** The replicas that have replied, in whatever way. */
+  get repliers(): readonly number[] {
+    return [...this.replies.keys()];
+  }
+
+  /** Counts a verified reply; settles on the f+1st that says the same. */
+  add(reply: ReplicaReply): void {
+    if (this.isSettled || this.replies.has(reply.replica)) return;
+    this.replies.set(reply.replica, reply);
+    const same = [...this.replies.values()].filter((other) => statementOf(other) === statementOf(reply));
+    if (same.length <= this.membership.f) return;
+    this.isSettled = true;
+    if (reply.item.operationDigest === sha256(this.operation)) this.resolve(this.replyOf(same));
+    else this.reject(new QuorateError('idempotency-conflict', 'this Idempotency-Key was used for another operation'));
+  }
+
+  fail(error: QuorateError): void {
+    if (this.isSettled) return;
+    this.isSettled = true;
+    this.reject(error);
+  }
+
+  private replyOf(same: readonly ReplicaReply[]): Reply {
+    const [first] = same;
+    if (first === undefined) throw new Error('a reply of nobody');
+    const { item, replies } = first;
+    const { view, sequence, leaves } = replies;
+    const { cluster } = this.membership.genesis;
+    const ordered = [...same].sort((a, b) => a.replica - b.replica);
+    const signatures = ordered.map(({ replica, signature }) => {
+      return { replica: this.membership.replicas[replica]?.name ?? '', signature: signature.toString('base64') };
+    });
+    const path = inclusionPath(leaves.map(hashOfLeaf), item.index).map((hash) => hash.toString('hex'));
+    const { client, timestamp, operationDigest, requestDigest } = item;
+    return {
+      id: requestDigest,
+      client,
+      timestamp,
+      view,
+      sequence,
+      result: JSON.parse(Buffer.from(item.result).toString('utf8')) as Json,
+      receipt: {
+        cluster,
+        epoch: this.membership.epoch,
+        view,
+        sequence,
+        operationDigest,
+        requestDigest,
+        resultDigest: resultDigestOf(first),
+        proof: { index: item.index, size: leaves.length, path },
+        signatures,
+      },
+    };
+  }
+}
+
+function resultDigestOf({ item, replies }: ReplicaReply): Digest {
+  const leaf = replies.leaves[item.index];
+  if (leaf === undefined) throw new Error('an item without its leaf');
+  return leaf.resultDigest;
+}
+
+/** Equal for replies that say the same of the same request, in the same place of the order. */
+function statementOf({ replies, root, item }: ReplicaReply): string {
+  return `${replies.view}:${replies.sequence}:${root}:${item.index}`;
+}
