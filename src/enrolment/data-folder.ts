@@ -10,6 +10,7 @@ import {
   renameSync,
   writeSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { generateIdentity, identityOf, type Identity } from '../crypto/ed25519.js';
 import { QuorateError } from '../errors.js';
@@ -25,12 +26,13 @@ export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 /** A process's health, as told to whoever asks at its folder's lock. */
 export interface Health {
   readonly name: string;
+  /** The machine, or container, on which the process runs. */
+  readonly host: string;
   readonly ready: boolean;
   readonly detail: string;
 }
 
 const keyFile = 'key.pem';
-const slotPattern = /^slot-\d+$/;
 
 /**
  * The folder of one identity: its private key (mode 0600, never sent anywhere), the genesis that it has signed or
@@ -75,7 +77,7 @@ export class DataFolder {
   private static async tryClaim(path: string, requestedName: string): Promise<DataFolder | undefined> {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const holder: { folder?: DataFolder } = {};
-    const starting = { name: requestedName, ready: false, detail: 'starting' };
+    const starting = { name: requestedName, host: hostname(), ready: false, detail: 'starting' };
     const lock = await FolderLock.acquire(path, () => JSON.stringify(holder.folder?.health ?? starting));
     if (lock === undefined) return undefined;
     holder.folder = new DataFolder(path, requestedName, lock, loadOrMakeKey(path), starting);
@@ -118,22 +120,17 @@ export function writeDurably(path: string, content: Uint8Array | string, mode = 
 }
 
 /**
- * What the processes that hold folders below `dataDir` say of their health; for a container's health check, which
- * knows no identity. `name`: only that one.
+ * What the processes that hold folders below `dataDir` say of their health: for a container's health check, which
+ * shares the folders with other containers and knows no identity, only its host's name.
  */
-export async function healthOfHolders(dataDir: string, role: Role, name?: string): Promise<readonly Health[]> {
+export async function healthOfHolders(dataDir: string, role: Role): Promise<readonly Health[]> {
   const roleDir = resolve(dataDir, role);
   if (!existsSync(roleDir)) return [];
-  const folders = readdirSync(roleDir).filter((folder) => (name === undefined ? true : folder === name));
+  const folders = readdirSync(roleDir);
   const answers = await Promise.all(folders.map((folder) => askHolder(join(roleDir, folder))));
   return answers.flatMap((answer) =>
     answer === undefined || answer.trim() === '' ? [] : [JSON.parse(answer) as Health],
   );
-}
-
-/** Whether a folder below `dataDir` was made for an identity without a name of its own. */
-export function isSlot(folder: string): boolean {
-  return slotPattern.test(folder);
 }
 
 function loadOrMakeKey(folder: string): Identity {
