@@ -206,14 +206,14 @@ export function membershipDocument({ genesis, digestHex, epoch, n, f, q, replica
 }
 
 const documentSchema = z.strictObject({
-  cluster: z.string(),
+  cluster: z.string().regex(namePattern),
   epoch: z.literal(0),
   n: wholeNumber(replicasMin, replicasMax),
   f: wholeNumber(1),
   quorum: wholeNumber(1),
   genesis: z.strictObject({
     digest: hexBytes(32),
-    stateMachine: z.string(),
+    stateMachine: z.string().max(stateMachineNameBytesMax),
     checkpointInterval: wholeNumber(1, uint32Max),
     logSize: wholeNumber(1, uint32Max),
     authority: base64Bytes(publicKeyBytes),
@@ -250,12 +250,13 @@ export function parseMembership(json: unknown): Membership {
   ) {
     throw invalid('the signatures are not those of the replicas, in their order');
   }
+  const claimed = { cluster, ...rest, replicas: founders };
+  if (!digest.equals(genesisDigest(claimed))) throw invalid('the genesis digest is another one');
   const membership = new Membership(
-    { cluster, ...rest, replicas: founders },
+    claimed,
     signatures.map(({ signature }) => signature),
     replicas.map(({ enrolment }) => enrolment),
   );
-  if (!digest.equals(membership.digest)) throw invalid('the genesis digest is another one');
   if (n !== membership.n || f !== membership.f || quorum !== membership.q) throw invalid('n, f or quorum is wrong');
   return membership;
 }
