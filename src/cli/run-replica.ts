@@ -1,9 +1,182 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino, type Logger } from 'pino';
+import { readJoinToken } from '../config/join-token.js';
 import type { Settings } from '../config/settings.js';
+import { authorityFromToken } from '../crypto/enrolment.js';
+import type { Membership } from '../crypto/membership.js';
+import { Ed25519Signer, Ed25519Verifier } from '../crypto/signatures.js';
+import { DataFolder } from '../enrolment/data-folder.js';
+import { found } from '../enrolment/founding.js';
+import { PromiseFile } from '../enrolment/promise-file.js';
 import { QuorateError } from '../errors.js';
+import { Configuration } from '../pbft/configuration.js';
+import { replicaIndex, type ReplicaIndex } from '../pbft/types.js';
+import { assertNoEviction, type Connection } from '../redis/connection.js';
+import { Keys } from '../redis/keys.js';
+import { RedisBus } from '../redis/redis-bus.js';
+import { RedisEnrolmentBoard } from '../redis/redis-enrolment-board.js';
+import { RedisMessageLog } from '../redis/redis-message-log.js';
+import { RedisOutbox } from '../redis/redis-outbox.js';
+import { replicaChannels, ReplicaNode, tickMs } from '../replica/replica-node.js';
+import { StateMachineService } from '../replica/state-machine-service.js';
 import type { StateMachine } from '../state-machine/state-machine.js';
+import { openRedis, undo, type CleanUp } from './open-redis.js';
 import type { Service } from './serve.js';
 
-/** Runs one replica until it is stopped. */
-export async function runReplica(_settings: Settings, _machine: StateMachine): Promise<Service> {
-  throw new QuorateError('not-implemented', 'the replica is not wired up yet');
+/** How long a starting replica listens for a living process with its identity, milliseconds. */
+const probeMs = 300;
+const instancesInFlightMax = 16;
+const resendTicks = 10;
+
+/** The connections of one replica; the two are one when the log is kept on the bus's Redis. */
+interface Connections {
+  readonly busUrl: string;
+  readonly bus: Connection;
+  readonly log: Connection;
+  readonly keys: Keys;
+}
+
+/**
+ * Runs one replica until it is stopped.
+ * @throws {QuorateError} `identity-in-use`, `bus-unavailable`, `unsafe-redis`, `enrolment-refused` …
+ */
+export async function runReplica(settings: Settings, machine: StateMachine<unknown>): Promise<Service> {
+  const cleanUp: CleanUp = [];
+  try {
+    const folder = await DataFolder.claim(settings.dataDir, 'replicas', settings.replicaId);
+    cleanUp.push(() => {
+      folder.release();
+    });
+    const connections = await connect(settings, cleanUp);
+    const logger = pino({ level: settings.logLevel });
+    const membership = await enrol(settings, machine, folder, connections, logger, cleanUp);
+    await takePart(settings, machine, folder, connections, membership, logger, cleanUp);
+  } catch (error) {
+    await undo(cleanUp);
+    throw error;
+  }
+  return { stop: () => undo(cleanUp) };
+}
+
+async function connect(settings: Settings, cleanUp: CleanUp): Promise<Connections> {
+  const { redisUrl = '', logRedisUrl = redisUrl } = settings;
+  const bus = await openRedis(redisUrl, cleanUp);
+  await assertNoEviction(bus);
+  const log = logRedisUrl === redisUrl ? bus : await openRedis(logRedisUrl, cleanUp);
+  if (log !== bus) await assertNoEviction(log);
+  return { busUrl: redisUrl, bus, log, keys: new Keys(settings.cluster) };
+}
+
+async function enrol(
+  settings: Settings,
+  machine: StateMachine<unknown>,
+  folder: DataFolder,
+  { bus, keys }: Connections,
+  logger: Logger,
+  cleanUp: CleanUp,
+): Promise<Membership> {
+  const { cluster, replicas, checkpointInterval, logSize } = settings;
+  const abort = new AbortController();
+  cleanUp.push(() => {
+    abort.abort();
+  });
+  return found({
+    terms: { cluster, replicas, checkpointInterval, logSize, stateMachine: machine.name },
+    folder,
+    authority: authorityFromToken(await readJoinToken(settings), cluster),
+    board: new RedisEnrolmentBoard(bus, keys),
+    report: (progress) => {
+      setHealth(folder, folder.requestedName, false, progress);
+      logger.info({ replica: folder.requestedName }, progress);
+    },
+    signal: abort.signal,
+  });
+}
+
+async function takePart(
+  settings: Settings,
+  machine: StateMachine<unknown>,
+  folder: DataFolder,
+  { busUrl, bus, log, keys }: Connections,
+  membership: Membership,
+  parentLogger: Logger,
+  cleanUp: CleanUp,
+): Promise<void> {
+  const { self, name } = whoAmI(membership, folder);
+  process.title = `quorate replica ${name}`;
+  const logger = parentLogger.child({ replica: name });
+  setHealth(folder, name, false, 'reading its log back');
+  const end = (error: unknown): void => {
+    logger.fatal({ err: error }, 'this replica ends');
+    folder.release();
+    process.exit(1);
+  };
+
+  const outbox = new RedisOutbox(bus, log, keys, name);
+  cleanUp.push(() => outbox.close());
+  const promises = new PromiseFile(join(folder.path, 'promises'));
+  cleanUp.push(() => {
+    promises.close();
+  });
+  const { n, genesis, digest, epoch } = membership;
+  const { batchSize } = settings;
+  const { logSize } = genesis;
+  const node = new ReplicaNode({
+    configuration: new Configuration({ n, self, logSize, batchSize, instancesInFlightMax, resendTicks }),
+    names: membership.replicas.map((replica) => replica.name),
+    genesisDigest: digest,
+    epoch,
+    service: new StateMachineService(machine, (error) => {
+      logger.error({ err: error }, 'the state machine has failed at an operation');
+    }),
+    signer: new Ed25519Signer(folder.identity),
+    verifier: new Ed25519Verifier(membership),
+    outbox,
+    log: new RedisMessageLog(log, keys, name),
+    promises,
+    logger,
+    incarnation: randomBytes(8).toString('hex'),
+    startedAt: Date.now(),
+    onFailure: end,
+    onTwin: () => {
+      end(new QuorateError('identity-in-use', `another process is running as ${name}`));
+    },
+  });
+  const subscription = await new RedisBus(busUrl, keys).subscribe(replicaChannels, node);
+  cleanUp.push(() => subscription.close());
+  node.probe();
+  await node.restore();
+  await delay(probeMs);
+
+  const timer = setInterval(() => {
+    node.tick(Date.now());
+    const trouble = node.host.notVoting;
+    const detail = trouble === '' ? `executed ${node.host.replica.lastExecuted}` : trouble;
+    setHealth(folder, name, trouble === '' && subscription.connected, detail);
+    if (!folder.isHeld) end(new QuorateError('identity-in-use', `the lock of ${folder.path} is gone`));
+  }, tickMs);
+  cleanUp.push(async () => {
+    clearInterval(timer);
+    await node.stop();
+  });
+  node.run(Date.now());
+  logger.info({ n, f: membership.f, q: membership.q, genesis: membership.digestHex }, `${name} takes part`);
+}
+
+/** @throws {QuorateError} `identity-mismatch` */
+function whoAmI({ replicas, genesis }: Membership, folder: DataFolder): { self: ReplicaIndex; name: string } {
+  const place = replicas.findIndex((replica) => replica.rawPublicKey.equals(folder.identity.rawPublicKey));
+  const name = replicas[place]?.name;
+  if (name !== undefined) return { self: replicaIndex(place), name };
+  throw new QuorateError(
+    'identity-mismatch',
+    `the key in ${folder.path} is none of cluster ${genesis.cluster}'s: its members are fixed at genesis`,
+  );
+}
+
+function setHealth(folder: DataFolder, name: string, ready: boolean, detail: string): void {
+  folder.health = { name, host: hostname(), ready, detail };
 }
