@@ -35,11 +35,8 @@ export interface EmbeddedRedis {
   readonly source: RedisSource;
   /** What to type in order to watch it. */
   readonly redisCli: string;
-  readonly logFile: string;
-  /** Settles when Redis has ended, by `stop` or by itself. */
-  readonly ended: Promise<Ending>;
-  /** Whether `stop` or `kill` was called. */
-  readonly isToEnd: boolean;
+  /** The process that it is, with its warden. */
+  readonly child: Child;
   /** SIGTERM, then SIGKILL after a deadline. */
   stop(): Promise<void>;
   /** At once. */
@@ -96,11 +93,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
     address,
     source,
     redisCli: clientCommand(source, address),
-    logFile,
-    ended: child.ended,
-    get isToEnd() {
-      return child.isToEnd;
-    },
+    child,
     stop,
     kill,
   };

@@ -6,7 +6,7 @@ import { settingsEnvironment, unusualSettings } from '../config/settings-environ
 import { invalidSetting, processEnvironment, type Settings } from '../config/settings.js';
 import { askHolder, FolderLock } from '../enrolment/folder-lock.js';
 import { QuorateError } from '../errors.js';
-import { Child, describeEnding, type Ending } from './child.js';
+import { Child, type Ending } from './child.js';
 import { startEmbeddedRedis, type EmbeddedRedis } from './embedded-redis.js';
 import { checkGivenRedis } from './given-redis.js';
 import { tailOf } from './log-file.js';
@@ -44,7 +44,8 @@ interface Member {
 const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 2_000;
-const PROGRAM = fileURLToPath(new URL('../../bin/quorate.mjs', import.meta.url));
+/** Quorate's own program, built or not. */
+export const PROGRAM = fileURLToPath(new URL('../../bin/quorate.mjs', import.meta.url));
 
 /**
  * A whole cluster on this machine, each replica and gateway a process of its own: what `quorate up` runs, and what
@@ -64,8 +65,8 @@ export class LocalCluster {
     const gateways = options.gateways ?? [{ name: 'gateway-1', port: settings.port }];
     for (const name of names) this.members.set(name, { role: 'replica', name, port: 0 });
     for (const { name, port } of gateways) this.members.set(name, { role: 'gateway', name, port });
-    if (this.members.size !== names.length + gateways.length) {
-      throw invalidSetting('REPLICA_ID', names.join(','), 'a name that only one replica or gateway has');
+    if (this.members.size !== names.length + gateways.length || this.members.has('redis')) {
+      throw invalidSetting('REPLICA_ID', names.join(','), 'names that differ from each other and from redis');
     }
   }
 
@@ -185,10 +186,19 @@ export class LocalCluster {
     return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${String(this.member(name).port)}`;
   }
 
+  roleOf(name: string): 'replica' | 'gateway' | 'redis' {
+    return name === 'redis' ? 'redis' : this.member(name).role;
+  }
+
   /** `undefined` when it does not run. */
   pid(name: string): number | undefined {
-    const { child } = this.member(name);
+    const child = this.childOf(name);
     return child?.isRunning === true ? child.pid : undefined;
+  }
+
+  /** How long ago it was started last, in milliseconds. */
+  livedMs(name: string): number {
+    return performance.now() - (this.childOf(name)?.startedAt ?? 0);
   }
 
   logFile(name: string): string {
@@ -237,9 +247,13 @@ export class LocalCluster {
     });
     this.redis = redis;
     this.settings = { ...this.settings, redisUrl: redis.url, logRedisUrl: this.settings.logRedisUrl ?? redis.url };
-    void redis.ended.then((ending) => {
-      if (!redis.isToEnd) this.options.onEnded?.('redis', ending);
+    void redis.child.ended.then((ending) => {
+      if (!redis.child.isToEnd) this.options.onEnded?.('redis', ending);
     });
+  }
+
+  private childOf(name: string): Child | undefined {
+    return name === 'redis' ? this.redis?.child : this.member(name).child;
   }
 
   private get children(): readonly Child[] {

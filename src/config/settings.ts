@@ -114,7 +114,9 @@ export function invalidSetting(name: SettingName, value: string, expected: strin
   const shown =
     'secret' in DEFINITIONS[name]
       ? `a text of ${String(value.length)} characters`
-      : `"${withoutCredentials(value).slice(0, 200)}"`;
+      : value === ''
+        ? 'not set'
+        : `"${withoutCredentials(value).slice(0, 200)}"`;
   return new QuorateError('invalid-setting', `${name} is ${shown}: it should be ${expected}`, {
     setting: name,
     value: shown,

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { addSettingFlags, paint, settingsFrom, type Context, type SettingOptions } from '../context.js';
+import { askAndPrint, understood, type AnswerOptions } from '../gateway-client.js';
+
+interface Options extends SettingOptions, AnswerOptions {
+  readonly local?: true;
+}
+
+const valueSchema = z.object({
+  value: z.unknown(),
+  sequence: z.number(),
+  consistency: z.string(),
+  replicas: z.array(z.string()),
+});
+
+export function addGet(program: Command, context: Context): void {
+  const command = program
+    .command('get')
+    .argument('<key>', 'the key')
+    .description('read a value of the key-value service; exit 1 when there is none')
+    .option('--local', "take one replica's word for it: faster, may be stale or wrong")
+    .option('--json', 'print the whole answer as the gateway sent it');
+  addSettingFlags(command, 'url').action(async (key: string, options: Options) => {
+    const consistency = options.local === true ? 'local' : 'linearizable';
+    const path = `/v1/kv/${encodeURIComponent(key)}?consistency=${consistency}`;
+    await askAndPrint(context, settingsFrom(context, options), { path }, options, (body) => describe(context, body));
+  });
+}
+
+function describe(context: Context, body: unknown): string {
+  const { value, sequence, consistency, replicas } = understood(valueSchema, body);
+  const basis = `${consistency}, as of sequence ${String(sequence)}, on the word of ${replicas.join(', ')}`;
+  return `${JSON.stringify(value)}\n${paint(context, 'dim', basis)}`;
+}

@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs';
+import { text as textOf } from 'node:stream/consumers';
+import { Command, CommanderError } from 'commander';
+import { processEnvironment } from '../config/settings.js';
+import { QuorateError } from '../errors.js';
+import { addGateway } from './commands/gateway.js';
+import { addGet } from './commands/get.js';
+import { addHealth } from './commands/health.js';
+import { addReplica } from './commands/replica.js';
+import { addStatus } from './commands/status.js';
+import { addSubmit } from './commands/submit.js';
+import { addUp } from './commands/up.js';
+import { addVerify } from './commands/verify.js';
+import { CommandFailed, UsageError, type Context } from './context.js';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+const HELP_FOOTER = `
+Settings come from flags, then from environment variables, then from defaults.
+Exit codes: 0 it went well; 1 it failed or was refused; 2 the command or a setting makes no sense.
+
+Examples:
+  $ quorate up                                      a whole cluster on this machine
+  $ quorate submit '{"op":"put","key":"a","value":1}'
+  $ quorate get a
+  $ quorate submit --json '{"op":"get","key":"a"}' > reply.json && quorate verify reply.json`;
+
+/** Runs one command line to its end. @returns the exit code; never throws */
+export async function runCli(args: readonly string[], context: Context): Promise<number> {
+  try {
+    await createProgram(context).parseAsync(args, { from: 'user' });
+    return context.exitCode;
+  } catch (error) {
+    return explain(error, context);
+  }
+}
+
+function createProgram(context: Context): Command {
+  const program = new Command('quorate')
+    .description('A Byzantine-fault-tolerant replicated service on Redis')
+    .version(version())
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+    })
+    .showHelpAfterError('(add --help for what there is)')
+    .addHelpText('after', HELP_FOOTER);
+  const adders = [addUp, addReplica, addGateway, addSubmit, addGet, addStatus, addVerify, addHealth];
+  for (const add of adders) add(program, context);
+  return program;
+}
+
+function version(): string {
+  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(file) as { version: string }).version;
+}
+
+function explain(error: unknown, context: Context): number {
+  if (error instanceof CommanderError) {
+    return error.exitCode === 0 ? 0 : EXIT_USAGE; // commander has said what is wrong
+  }
+  if (error instanceof CommandFailed || error instanceof UsageError) {
+    context.stderr.write(`quorate: ${error.message}\n`);
+    return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
+  }
+  if (error instanceof QuorateError) {
+    context.stderr.write(`quorate: ${error.code}: ${error.message}\n`);
+    return error.code === 'invalid-setting' ? EXIT_USAGE : EXIT_FAILED;
+  }
+  context.stderr.write(`quorate: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return EXIT_FAILED;
+}
+
+/** The process's own command line; what bin/quorate.mjs calls. */
+export async function main(args: readonly string[] = process.argv.slice(2)): Promise<never> {
+  // Whoever reads our output may leave early (`quorate status | head -1`), and a terminal may be closed.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const context: Context = {
+    environment: processEnvironment(),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    hasColors: process.stdout.isTTY && process.stdout.hasColors(),
+    readStdin: async () => await textOf(process.stdin),
+    exitCode: 0,
+  };
+  const code = await runCli(args, context);
+  await Promise.all([drained(process.stdout), drained(process.stderr)]);
+  process.exit(code);
+}
+
+/** `process.exit` would cut off what a pipe has not taken yet. */
+async function drained(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.writableLength === 0 || stream.destroyed) return;
+  await new Promise<void>((settle) => {
+    stream.once('error', () => {
+      settle();
+    });
+    stream.write('', () => {
+      settle();
+    });
+  });
+}
