@@ -1,0 +1,91 @@
+import type { IncomingMessage } from 'node:http';
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { QuorateError } from '../errors.js';
+import { Connections } from './connections.js';
+import { CLIENT_GRACE_MS, GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
+
+/**
+ * Counts the requests on their way through the cluster, from before their body is read until both the answer is sent
+ * and the cluster's work on it is over: a client that hangs up frees nothing as long as its operation runs on.
+ */
+@Injectable()
+export class Admission {
+  readonly #holders = new WeakMap<IncomingMessage, () => () => void>();
+  #inFlight = 0;
+
+  constructor(
+    @Inject(GATEWAY_OPTIONS) private readonly options: GatewayOptions,
+    @Inject(Connections) private readonly connections: Connections,
+  ) {}
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** @throws {QuorateError} `overloaded` */
+  enter(request: IncomingMessage): void {
+    const { inFlightMax } = this.options;
+    if (this.#inFlight >= inFlightMax) {
+      throw new QuorateError('overloaded', `${String(inFlightMax)} requests are in flight already.`, { inFlightMax });
+    }
+    this.#inFlight += 1;
+    let holders = 0;
+    const hold = (): (() => void) => {
+      holders += 1;
+      return () => {
+        holders -= 1;
+        if (holders === 0) this.#inFlight -= 1;
+      };
+    };
+    this.#holders.set(request, hold);
+    const release = hold();
+    const exchange = this.connections.of(request);
+    if (exchange === undefined) release();
+    else exchange.onEnd(release);
+  }
+
+  /**
+   * Hands an admitted request to the cluster. From here on it is accepted: neither the client's hanging up nor a
+   * shutdown of the gateway ends it.
+   * @param work gets its deadline in milliseconds, and should settle by then.
+   * @throws {QuorateError} `shutting-down` if it was not handed on; `no-quorum` if `work` does not settle; and what
+   *   `work` throws
+   */
+  async run<T>(request: IncomingMessage, work: (deadlineMs: number) => Promise<T>): Promise<T> {
+    if (this.connections.draining) {
+      throw new QuorateError('shutting-down', 'The gateway takes no more requests. This one was not executed.');
+    }
+    const release = this.#holders.get(request)?.();
+    try {
+      return await withinDeadline(work(this.options.deadlineMs), this.options.deadlineMs + CLIENT_GRACE_MS);
+    } finally {
+      release?.();
+    }
+  }
+}
+
+async function withinDeadline<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      const details = { answered: [], mayStillCommit: true };
+      reject(new QuorateError('no-quorum', 'No answer came within the deadline. It may still commit.', details));
+    }, deadlineMs);
+  });
+  try {
+    return await Promise.race([work, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** On the controllers whose requests go through the cluster. Guards run before pipes, hence before a body is read. */
+@Injectable()
+export class AdmissionGuard implements CanActivate {
+  constructor(@Inject(Admission) private readonly admission: Admission) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    this.admission.enter(context.switchToHttp().getRequest<IncomingMessage>());
+    return true;
+  }
+}

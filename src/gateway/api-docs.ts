@@ -1,0 +1,38 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiResponse } from '@nestjs/swagger';
+import { PROBLEM_KINDS, PROBLEM_MEDIA_TYPE, type ProblemCode } from './problem.js';
+
+export type SchemaName =
+  | 'Reply'
+  | 'Value'
+  | 'AgreedBatch'
+  | 'Status'
+  | 'Membership'
+  | 'Live'
+  | 'Ready'
+  | 'Problem'
+  | 'SubmitRequest'
+  | 'Operation';
+
+/** Refers to a schema of the document; openapi.ts puts them in. */
+export function schemaRef(name: SchemaName): { $ref: string } {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+/** Documents the problems that a handler answers, besides the one that any may (500). */
+export function ApiProblems(...codes: readonly ProblemCode[]): MethodDecorator {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of [...codes, 'internal'] as const) {
+    const { status } = PROBLEM_KINDS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return applyDecorators(
+    ...[...byStatus].map(([status, sameStatus]) =>
+      ApiResponse({
+        status,
+        description: sameStatus.map((code) => `${code}: ${PROBLEM_KINDS[code].title}.`).join(' '),
+        content: { [PROBLEM_MEDIA_TYPE]: { schema: schemaRef('Problem') } },
+      }),
+    ),
+  );
+}

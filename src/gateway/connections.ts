@@ -1,0 +1,152 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Injectable } from '@nestjs/common';
+import type { HttpProblem } from './problem.js';
+
+/** One request and its response, until the response is sent or the client is gone. */
+export class Exchange {
+  /** Milliseconds of `performance.now()`. */
+  readonly startedAt = performance.now();
+  readonly #persistent: boolean;
+  #callbacks: (() => void)[] | undefined = [];
+  #bodyWaiter: ((problem: HttpProblem) => void) | undefined;
+  #bodyProblem: HttpProblem | undefined;
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+  ) {
+    this.#persistent = response.shouldKeepAlive;
+  }
+
+  /** Runs `callback` once, when the exchange is over. */
+  onEnd(callback: () => void): void {
+    if (this.#callbacks === undefined) callback();
+    else this.#callbacks.push(callback);
+  }
+
+  /** Why the request's body will never be whole. */
+  get bodyProblem(): HttpProblem | undefined {
+    return this.#bodyProblem;
+  }
+
+  breakBody(problem: HttpProblem): void {
+    this.#bodyProblem = problem;
+    this.#bodyWaiter?.(problem);
+  }
+
+  /** Calls `waiter` when the body breaks, unless the returned function is called first. */
+  onBrokenBody(waiter: (problem: HttpProblem) => void): () => void {
+    this.#bodyWaiter = waiter;
+    return () => {
+      this.#bodyWaiter = undefined;
+    };
+  }
+
+  /** Whether the response will say `Connection: close`; without effect once its headers are sent. */
+  closeAfter(close: boolean): void {
+    this.response.shouldKeepAlive = this.#persistent && !close;
+  }
+
+  end(): void {
+    const callbacks = this.#callbacks ?? [];
+    this.#callbacks = undefined;
+    for (const callback of callbacks) callback();
+  }
+}
+
+/** What a connection is doing. */
+interface Connection {
+  /** In the order of their requests; more than one when the client pipelines. */
+  readonly exchanges: Set<Exchange>;
+  /** Bytes that had come in when its last exchange ended: more of them are the beginning of another request. */
+  bytesReadAtRest: number;
+}
+
+/**
+ * Every connection and what is under way on it. Node's server knows this too, but tells it badly: a queued pipelined
+ * response gets no `close` event when its socket dies, and `closeIdleConnections` counts a response as over before it is
+ * written.
+ */
+@Injectable()
+export class Connections {
+  readonly #connections = new Map<Socket, Connection>();
+  readonly #exchanges = new WeakMap<IncomingMessage, Exchange>();
+  #draining = false;
+
+  /** From now on every connection is closed after the last answer on it. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Must be called for each new connection of the server. */
+  add(socket: Socket): void {
+    const connection: Connection = { exchanges: new Set(), bytesReadAtRest: 0 };
+    this.#connections.set(socket, connection);
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      for (const exchange of connection.exchanges) exchange.end();
+      connection.exchanges.clear();
+    });
+  }
+
+  /** Must be called for each request, before anything else sees it. */
+  open(request: IncomingMessage, response: ServerResponse): Exchange {
+    const exchange = new Exchange(request, response);
+    const { socket } = request;
+    const connection = this.#connections.get(socket);
+    if (this.#draining) {
+      // A response that says `close` ends the connection, so only the last one of a pipeline may say it.
+      for (const earlier of connection?.exchanges ?? []) earlier.closeAfter(false);
+      exchange.closeAfter(true);
+    }
+    this.#exchanges.set(request, exchange);
+    connection?.exchanges.add(exchange);
+    response.once('close', () => {
+      connection?.exchanges.delete(exchange);
+      if (connection?.exchanges.size === 0) connection.bytesReadAtRest = socket.bytesRead;
+      exchange.end();
+      if (this.#draining) this.closeIdle();
+    });
+    return exchange;
+  }
+
+  of(request: IncomingMessage): Exchange | undefined {
+    return this.#exchanges.get(request);
+  }
+
+  /** The unfinished exchanges of a connection, oldest first. */
+  on(socket: Socket): readonly Exchange[] {
+    return [...(this.#connections.get(socket)?.exchanges ?? [])];
+  }
+
+  drain(): void {
+    this.#draining = true;
+    for (const { exchanges } of this.#connections.values()) [...exchanges].at(-1)?.closeAfter(true);
+    this.closeIdle();
+  }
+
+  /** Closes the connections on which nothing is under way: no answer is owed and no request has begun. */
+  closeIdle(): void {
+    for (const [socket, connection] of this.#connections) {
+      if (connection.exchanges.size === 0 && socket.bytesRead === connection.bytesReadAtRest) socket.destroy();
+    }
+  }
+
+  /**
+   * Cuts the connections on which an exchange has lasted longer than `exchangeMsMax`: whoever does not read the answer
+   * would keep the exchange's place for ever.
+   */
+  closeOverdue(exchangeMsMax: number): void {
+    const startedBefore = performance.now() - exchangeMsMax;
+    for (const [socket, { exchanges }] of this.#connections) {
+      const [oldest] = exchanges;
+      if (oldest !== undefined && oldest.startedAt < startedBefore) socket.destroy();
+    }
+  }
+
+  /** Cuts whatever is left. */
+  closeAll(): void {
+    for (const socket of this.#connections.keys()) socket.destroy();
+  }
+}

@@ -1,0 +1,94 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import helmet from 'helmet';
+import { QuorateError } from '../errors.js';
+import type { Connections } from './connections.js';
+import { awaitsContinue, expectsTheUnknown } from './http-server.js';
+import type { GatewayMetrics } from './metrics.js';
+import { HttpProblem, sendProblem } from './problem.js';
+
+type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
+
+/** Characters of a request's target at most: no key that a path names is longer. */
+const URL_LENGTH_MAX = 8 * 1024;
+
+/** Comes before Nest: what holds for every request, whatever its path. */
+export function edge(connections: Connections, metrics: GatewayMetrics): Middleware {
+  return (request, response, next) => {
+    const exchange = connections.open(request, response);
+    metrics.observe(exchange);
+    // Whoever reads the body asks for it. A client that is answered without it must not reuse the connection: nobody could
+    // tell its body from its next request.
+    if (awaitsContinue(request) || expectsTheUnknown(request)) exchange.closeAfter(true);
+    secure(request, response, () => {
+      const problem = connections.draining && !isProbe(request.url ?? '') ? shuttingDown() : refusal(request);
+      if (problem === undefined) {
+        next();
+        return;
+      }
+      sendProblem(response, problem);
+    });
+  };
+}
+
+function refusal(request: IncomingMessage): HttpProblem | undefined {
+  const { url = '', httpVersion } = request;
+  if (url.length > URL_LENGTH_MAX) {
+    const detail = `The URL is longer than ${String(URL_LENGTH_MAX)} characters.`;
+    return new HttpProblem('request-too-large', detail, { status: 414 });
+  }
+  const hosts = request.headersDistinct.host ?? [];
+  if (hosts.length > 1 || (hosts.length === 0 && httpVersion === '1.1')) {
+    return new HttpProblem('invalid-request', 'The request needs one Host header.');
+  }
+  if (expectsTheUnknown(request)) {
+    return new HttpProblem('invalid-request', 'The only expectation that is met is 100-continue.', { status: 417 });
+  }
+  return undefined;
+}
+
+function shuttingDown(): QuorateError {
+  return new QuorateError('shutting-down', 'The gateway takes no more requests. This one was not executed.');
+}
+
+/** What an operator watches during a shutdown. */
+function isProbe(url: string): boolean {
+  return /^\/(health\/(live|ready)|metrics)(\?|$)/.test(url);
+}
+
+/** Content security policies: the API's answers may do nothing, the status page only what it does. */
+const API = helmetWith({ defaultSrc: ["'none'"], frameAncestors: ["'none'"] });
+const PAGE = helmetWith({
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  connectSrc: ["'self'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  frameAncestors: ["'none'"],
+});
+const DOCS = helmetWith({
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  // Swagger UI has style elements in its page and style attributes in what it draws.
+  styleSrc: ["'self'", "'unsafe-inline'"],
+  imgSrc: ["'self'", 'data:'],
+  connectSrc: ["'self'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  frameAncestors: ["'none'"],
+});
+
+function helmetWith(directives: Record<string, string[]>): ReturnType<typeof helmet> {
+  return helmet({
+    contentSecurityPolicy: { useDefaults: false, directives },
+    // Whether the name is served over TLS alone is for whoever ends TLS before the gateway to say.
+    strictTransportSecurity: false,
+  });
+}
+
+function secure(request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void {
+  const [path = ''] = (request.url ?? '').split('?', 1);
+  const isDocs = path === '/docs' || path.startsWith('/docs/');
+  if (!isDocs) response.setHeader('Cache-Control', 'no-store');
+  (isDocs ? DOCS : path === '/' ? PAGE : API)(request, response, next);
+}

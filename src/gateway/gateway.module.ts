@@ -1,0 +1,43 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { ClusterClient } from '../client/cluster-client.js';
+import { Admission, AdmissionGuard } from './admission.js';
+import { ClusterController } from './cluster.controller.js';
+import { Connections } from './connections.js';
+import { JsonBodyPipe } from './json-body.js';
+import { GatewayMetrics } from './metrics.js';
+import { OperatingController } from './operating.controller.js';
+import { OperationPipe } from './operation.js';
+import { CLUSTER_CLIENT, GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
+import { PageController } from './page.controller.js';
+import { KeyValueController, LogController } from './reads.controller.js';
+import { RequestsController } from './requests.controller.js';
+import { RouteTable } from './route-table.js';
+
+/** The gateway's HTTP edge over a client that is there already. */
+@Module({})
+export class GatewayModule {
+  static forRoot(client: ClusterClient, options: GatewayOptions): DynamicModule {
+    return {
+      module: GatewayModule,
+      controllers: [
+        RequestsController,
+        ...(options.stateMachine.query === undefined ? [] : [KeyValueController]),
+        LogController,
+        ClusterController,
+        OperatingController,
+        PageController,
+      ],
+      providers: [
+        { provide: CLUSTER_CLIENT, useValue: client },
+        { provide: GATEWAY_OPTIONS, useValue: options },
+        Connections,
+        Admission,
+        AdmissionGuard,
+        GatewayMetrics,
+        JsonBodyPipe,
+        OperationPipe,
+        RouteTable,
+      ],
+    };
+  }
+}

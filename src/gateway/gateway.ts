@@ -1,0 +1,116 @@
+import 'reflect-metadata';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { ClusterClient } from '../client/cluster-client.js';
+import { Connections } from './connections.js';
+import { edge } from './edge.js';
+import { GatewayModule } from './gateway.module.js';
+import { attendToServer, GatewayHttpAdapter } from './http-server.js';
+import { GatewayMetrics } from './metrics.js';
+import { setupOpenApi } from './openapi.js';
+import { CLIENT_GRACE_MS, SILENT_LOGGER, type GatewayOptions } from './options.js';
+import { ProblemFilter } from './problem.filter.js';
+import { RouteTable } from './route-table.js';
+
+export type { GatewayLogger, GatewayOptions } from './options.js';
+
+/** How much longer a shutdown waits than any accepted request may take: for writing the last answers. */
+const LAST_WORDS_MS = 500;
+
+export interface Gateway {
+  /** Where it listens, without a slash at the end. Throws before `listen` has settled. */
+  readonly url: string;
+  /** Opens the port. Rejects with the error of the system when that fails (`EADDRINUSE`, `EACCES`). */
+  listen(): Promise<void>;
+  /**
+   * Takes no new connection, answers 503 `shutting-down` to new requests on those that are open, waits for the answers to
+   * what was accepted (at most the deadline and a second), and then closes what is left. May be called again. The client
+   * stays open: it is the caller's.
+   */
+  close(): Promise<void>;
+}
+
+/** Builds the gateway's HTTP edge over `client`; nothing listens yet. */
+export async function createGateway(client: ClusterClient, options: GatewayOptions): Promise<Gateway> {
+  const app = await NestFactory.create<NestExpressApplication>(
+    GatewayModule.forRoot(client, options),
+    new GatewayHttpAdapter(options),
+    { logger: false, bodyParser: false, cors: false, abortOnError: false },
+  );
+  const connections = app.get(Connections);
+  const metrics = app.get(GatewayMetrics);
+  const server: Server = app.getHttpServer();
+  attendToServer(server, connections, metrics);
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use(edge(connections, metrics));
+  app.useGlobalFilters(new ProblemFilter(options, app.get(RouteTable)));
+  setupOpenApi(app, options);
+  await app.init();
+  return new HttpGateway(app, server, connections, options);
+}
+
+class HttpGateway implements Gateway {
+  #closing: Promise<void> | undefined;
+  #overdueCheck: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly app: NestExpressApplication,
+    private readonly server: Server,
+    private readonly connections: Connections,
+    private readonly options: GatewayOptions,
+  ) {}
+
+  get url(): string {
+    const address = this.server.address();
+    if (address === null || typeof address === 'string') throw new Error('the gateway does not listen');
+    return `http://${hostOf(address)}:${String(address.port)}`;
+  }
+
+  async listen(): Promise<void> {
+    const { deadlineMs, port, host } = this.options;
+    await this.app.listen(port, host);
+    // A deadline each for the request to come, for the cluster's answer, and for the client to take it.
+    this.#overdueCheck = setInterval(
+      () => {
+        this.connections.closeOverdue(3 * deadlineMs + CLIENT_GRACE_MS);
+      },
+      Math.min(1000, deadlineMs),
+    ).unref();
+    (this.options.logger ?? SILENT_LOGGER).info({ url: this.url }, 'the gateway listens');
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { deadlineMs, logger = SILENT_LOGGER } = this.options;
+    this.connections.drain();
+    // Node.js closes the idle connections with the listener, through `Connections`.
+    const closed = new Promise<void>((resolve) => {
+      this.server.close(() => {
+        resolve();
+      });
+    });
+    const cut = setTimeout(
+      () => {
+        logger.warn({ deadlineMs }, 'connections were cut at the end of the shutdown');
+        this.connections.closeAll();
+      },
+      deadlineMs + CLIENT_GRACE_MS + LAST_WORDS_MS,
+    );
+    await closed;
+    clearTimeout(cut);
+    clearInterval(this.#overdueCheck);
+    await this.app.close();
+  }
+}
+
+function hostOf(address: AddressInfo): string {
+  if (address.address === '0.0.0.0' || address.address === '::') return 'localhost';
+  return address.family === 'IPv6' ? `[${address.address}]` : address.address;
+}

@@ -1,0 +1,120 @@
+import { MIMEType } from 'node:util';
+import { createParamDecorator, Inject, Injectable, type ExecutionContext, type PipeTransform } from '@nestjs/common';
+import type { Request } from 'express';
+import { QuorateError } from '../errors.js';
+import type { Json } from '../wire/json.js';
+import { parseStrictJsonBytes } from '../wire/strict-json.js';
+import { Connections } from './connections.js';
+import { awaitsContinue } from './http-server.js';
+import { GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
+import { HttpProblem } from './problem.js';
+
+/**
+ * Bytes of a body over the limit that are read and dropped, so that the client gets to read the refusal: a connection
+ * that is closed on a client which still sends is reset, and the answer is lost.
+ */
+const DROPPED_BYTES_MAX = 1024 * 1024;
+
+/** The request, for `JsonBodyPipe` to read its body. */
+export const RawRequest = createParamDecorator((_data: unknown, context: ExecutionContext) =>
+  context.switchToHttp().getRequest<Request>(),
+);
+
+/** Turns a request into the JSON value of its body, under the gateway's limits on type, encoding, size and time. */
+@Injectable()
+export class JsonBodyPipe implements PipeTransform<Request, Promise<Json>> {
+  constructor(
+    @Inject(GATEWAY_OPTIONS) private readonly options: GatewayOptions,
+    @Inject(Connections) private readonly connections: Connections,
+  ) {}
+
+  /** @throws {HttpProblem | QuorateError} `unsupported-media-type`, `request-too-large`, `invalid-request`, `request-timeout` */
+  async transform(request: Request): Promise<Json> {
+    checkMediaType(request);
+    checkCodings(request);
+    return parseStrictJsonBytes(await this.#read(request));
+  }
+
+  async #read(request: Request): Promise<Buffer> {
+    const { bodyBytesMax } = this.options;
+    const tooLarge = (): QuorateError =>
+      new QuorateError('request-too-large', `The body is larger than ${String(bodyBytesMax)} bytes.`, { bodyBytesMax });
+    const exchange = this.connections.of(request);
+    const giveUp = (): QuorateError => {
+      exchange?.closeAfter(true);
+      return tooLarge();
+    };
+
+    const declared = Number(request.headers['content-length'] ?? 0);
+    if (declared > bodyBytesMax && (awaitsContinue(request) || declared > bodyBytesMax + DROPPED_BYTES_MAX))
+      throw giveUp();
+    if (awaitsContinue(request)) {
+      exchange?.closeAfter(false);
+      request.res?.writeContinue();
+    }
+
+    if (exchange?.bodyProblem !== undefined) throw exchange.bodyProblem;
+    if (request.destroyed) throw gone();
+    const chunks: Buffer[] = [];
+    let size = 0;
+    await new Promise<void>((resolve, reject) => {
+      const onData = (chunk: Buffer): void => {
+        size += chunk.length;
+        if (size <= bodyBytesMax) chunks.push(chunk);
+        else if (size > bodyBytesMax + DROPPED_BYTES_MAX) settle(giveUp());
+      };
+      const onEnd = (): void => {
+        settle(size > bodyBytesMax ? tooLarge() : undefined);
+      };
+      const onGone = (): void => {
+        settle(gone());
+      };
+      const settle = (error?: Error): void => {
+        request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
+        stopWatching?.();
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
+      const stopWatching = exchange?.onBrokenBody(settle);
+    });
+    return Buffer.concat(chunks, size);
+  }
+}
+
+/** Nobody will read it; it ends the handling of the request. */
+function gone(): HttpProblem {
+  return new HttpProblem('invalid-request', 'The connection was closed before the whole body had arrived.');
+}
+
+/** `application/json` or any type with the suffix `+json`; UTF-8, whether said or not. */
+function checkMediaType(request: Request): void {
+  const values = request.headersDistinct['content-type'] ?? [];
+  const refuse = (detail: string): HttpProblem =>
+    new HttpProblem('unsupported-media-type', detail, { headers: { 'Accept-Post': 'application/json' } });
+  if (values.length !== 1) throw refuse('The request needs one Content-Type header: application/json.');
+  let type: MIMEType;
+  try {
+    type = new MIMEType(values[0] ?? '');
+  } catch {
+    throw refuse('The Content-Type header is malformed.');
+  }
+  if (type.essence !== 'application/json' && !/^application\/.+\+json$/.test(type.essence)) {
+    throw refuse('The content must be application/json.');
+  }
+  const charset = type.params.get('charset') ?? 'utf-8';
+  if (!/^utf-?8$/i.test(charset)) throw refuse('JSON is UTF-8: no other charset is taken.');
+}
+
+/** No compression (a small body can unpack to a huge one), and no transfer coding but chunks. */
+function checkCodings(request: Request): void {
+  const encodings = request.headersDistinct['content-encoding'] ?? [];
+  if (encodings.some((value) => value.trim().toLowerCase() !== 'identity')) {
+    const headers = { 'Accept-Encoding': 'identity' };
+    throw new HttpProblem('unsupported-media-type', 'The content must not be encoded or compressed.', { headers });
+  }
+  const transfer = request.headersDistinct['transfer-encoding'] ?? [];
+  if (transfer.some((value) => value.trim().toLowerCase() !== 'chunked') || transfer.length > 1) {
+    throw new HttpProblem('not-implemented', 'The only transfer coding that is taken is chunked.');
+  }
+}

@@ -1,0 +1,79 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { z } from 'zod';
+import { schemaRef } from './api-docs.js';
+import type { GatewayOptions } from './options.js';
+import { ANSWER_SCHEMAS } from './schemas.js';
+
+type SchemaObject = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
+
+/** Puts the OpenAPI document at `/openapi.json` and a page that shows it at `/docs`. Must run before `app.init()`. */
+export function setupOpenApi(app: INestApplication, options: GatewayOptions): void {
+  SwaggerModule.setup('docs', app, openApiDocument(app, options), {
+    jsonDocumentUrl: 'openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'Quorate API',
+    // Nothing that the page shows goes to anybody else.
+    swaggerOptions: { validatorUrl: null },
+  });
+}
+
+function openApiDocument(app: INestApplication, { stateMachine }: GatewayOptions): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Quorate')
+    .setDescription(
+      `A Byzantine-fault-tolerant replicated service running ${stateMachine.name}. Every error is application/problem+json with a stable code.`,
+    )
+    .setVersion('1')
+    .build();
+  const document = SwaggerModule.createDocument(app, config);
+  const schemas: Record<string, SchemaObject> = {};
+  for (const [name, schema] of Object.entries(ANSWER_SCHEMAS)) {
+    schemas[name] = asComponent(name, z.toJSONSchema(schema, { target: 'draft-2020-12' }));
+  }
+  schemas.Operation = asComponent('Operation', operationSchema(stateMachine.operation));
+  schemas.SubmitRequest = {
+    type: 'object',
+    properties: { operation: schemaRef('Operation') },
+    required: ['operation'],
+    additionalProperties: false,
+  };
+  return {
+    ...document,
+    components: { ...document.components, schemas: { ...document.components?.schemas, ...schemas } },
+  };
+}
+
+/** The JSON Schema of what the state machine takes, if its schema library tells it (Standard JSON Schema); else anything. */
+function operationSchema(schema: GatewayOptions['stateMachine']['operation']): object {
+  const standard = schema['~standard'] as {
+    readonly jsonSchema?: { input?: (options: { target: string }) => unknown };
+  };
+  try {
+    const converted = standard.jsonSchema?.input?.({ target: 'draft-2020-12' });
+    if (typeof converted === 'object' && converted !== null) return converted;
+  } catch {
+    // A schema that has no JSON Schema, such as one with a transformation.
+  }
+  return { description: 'Any JSON value that the state machine takes.' };
+}
+
+/** A schema's references are to its own root, which is no longer the document's root when it is a component. */
+function asComponent(name: string, schema: object): SchemaObject {
+  const rewrite = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(rewrite);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([key]) => key !== '$schema')
+        .map(([key, member]: [string, unknown]) => [
+          key,
+          key === '$ref' && typeof member === 'string' && member.startsWith('#')
+            ? `#/components/schemas/${name}${member.slice(1)}`
+            : rewrite(member),
+        ]),
+    );
+  };
+  return rewrite(schema) as SchemaObject;
+}

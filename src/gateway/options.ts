@@ -1,0 +1,45 @@
+import type { Registry } from 'prom-client';
+import type { StateMachine } from '../state-machine/state-machine.js';
+
+/** The part of a pino logger that the gateway uses. */
+export interface GatewayLogger {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+export interface GatewayOptions {
+  /** Its `operation` checks what is submitted; `/v1/kv` is there only if it has `query`. */
+  readonly stateMachine: Pick<StateMachine<unknown>, 'name' | 'operation' | 'query'>;
+  /** Bytes of a request's body at most. */
+  readonly bodyBytesMax: number;
+  /** Requests that may be on their way through the cluster at once; above it 429 is answered. */
+  readonly inFlightMax: number;
+  /** Milliseconds: for receiving one request whole, and again for the cluster's answer to it. */
+  readonly deadlineMs: number;
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Open connections at most; further ones are closed at once. By default four for each request in flight, at least 1024. */
+  readonly connectionsMax?: number;
+  /** Nothing is logged without it. */
+  readonly logger?: GatewayLogger;
+  /** Where the gateway registers its metrics; its own registry by default. `/metrics` shows all of it. */
+  readonly metrics?: Registry;
+}
+
+/** Tokens for what is not a class. */
+export const CLUSTER_CLIENT = Symbol('ClusterClient');
+export const GATEWAY_OPTIONS = Symbol('GatewayOptions');
+
+/**
+ * How much later than its own deadline a client call is given up: only a client that breaks its promise to settle is
+ * cut off here.
+ */
+export const CLIENT_GRACE_MS = 500;
+
+export const SILENT_LOGGER: GatewayLogger = {
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};

@@ -1,0 +1,290 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import request from 'supertest';
+import type { AgreedBatch, QueryAnswer } from '../../../src/client/cluster-client.js';
+import type { Reply } from '../../../src/crypto/receipt.js';
+import { exampleBatch, exampleReply, exampleStatus, Gate } from '../../support/fake-cluster-client.js';
+import { problemIn, PUT, RawClient, rawPost, start, stopAll, until, type Started } from './support.js';
+
+afterEach(stopAll);
+
+const BODY = JSON.stringify(PUT);
+/** More than the buffers of a loopback connection hold. */
+const LARGE = 32 * 1024 * 1024;
+
+async function inFlight({ gateway }: Started): Promise<number> {
+  const { text } = await request(gateway.url).get('/metrics');
+  return Number(/^quorate_gateway_in_flight (\d+)$/m.exec(text)?.[1]);
+}
+
+async function post({ gateway }: Started): Promise<number> {
+  const headers = { 'Content-Type': 'application/json' };
+  const answer = await fetch(`${gateway.url}/v1/requests`, { method: 'POST', headers, body: BODY });
+  if (answer.status !== 200) {
+    problemIn({ status: answer.status, headers: answer.headers, body: await answer.json() });
+    expect(answer.headers.get('retry-after')).toBe('1');
+  }
+  return answer.status;
+}
+
+describe('requests in flight', () => {
+  it('above the cap are answered 429, the others 200, and afterwards there is room again', async () => {
+    const started = await start({ inFlightMax: 4 });
+    const gate = new Gate<Reply>();
+    started.client.onSubmit = () => gate.wait();
+    const statuses: number[] = [];
+    const all = Promise.all(Array.from({ length: 20 }, async () => statuses.push(await post(started))));
+    await until(() => statuses.length === 16 && gate.arrivals === 4);
+    expect(new Set(statuses)).toStrictEqual(new Set([429]));
+    gate.open(exampleReply());
+    await all;
+    expect(statuses.filter((status) => status === 200)).toHaveLength(4);
+    await until(async () => (await inFlight(started)) === 0);
+    started.client.onSubmit = () => Promise.resolve(exampleReply());
+    expect(await post(started)).toBe(200);
+  });
+
+  it('are counted before a body has come, and reads count as well', async () => {
+    const started = await start({ inFlightMax: 3 });
+    const { gateway, client } = started;
+    const queries = new Gate<QueryAnswer>();
+    const batches = new Gate<AgreedBatch | undefined>();
+    client.onQuery = () => queries.wait();
+    client.onAgreedBatch = () => batches.wait();
+    const [slow, query, batch] = await Promise.all([0, 1, 2].map(() => RawClient.connect(gateway.url)));
+    slow?.send(...rawPost(BODY).slice(0, -1), BODY.slice(0, 5));
+    query?.send('GET /v1/kv/a HTTP/1.1', 'Host: g', '', '');
+    batch?.send('GET /v1/log/1 HTTP/1.1', 'Host: g', '', '');
+    await until(async () => (await inFlight(started)) === 3);
+    expect(await post(started)).toBe(429);
+    slow?.send(BODY.slice(5));
+    expect((await slow?.answer())?.status).toBe(200);
+    batches.open(exampleBatch(1));
+    queries.open({ value: 1, sequence: 1, consistency: 'linearizable', replicas: [] });
+    expect((await query?.answer())?.status).toBe(200);
+    expect((await batch?.answer())?.status).toBe(200);
+  });
+
+  it('do not keep anyone from status, probes, metrics and docs', async () => {
+    const started = await start({ inFlightMax: 1 });
+    const gate = new Gate<Reply>();
+    started.client.onSubmit = () => gate.wait();
+    const accepted = post(started);
+    await until(() => gate.arrivals === 1);
+    for (const path of [
+      '/v1/status',
+      '/v1/membership',
+      '/health/live',
+      '/health/ready',
+      '/metrics',
+      '/',
+      '/openapi.json',
+    ]) {
+      await request(started.gateway.url).get(path).expect(200);
+    }
+    gate.open(exampleReply());
+    expect(await accepted).toBe(200);
+  });
+
+  it('refused ones leave the connection usable, even with the body unread', async () => {
+    const started = await start({ inFlightMax: 1 });
+    const gate = new Gate<Reply>();
+    started.client.onSubmit = () => gate.wait();
+    const accepted = post(started);
+    await until(() => gate.arrivals === 1);
+    const raw = await RawClient.connect(started.gateway.url);
+    raw.send(...rawPost(BODY));
+    const refused = await raw.answer();
+    expect(problemIn(refused)).toMatchObject({ status: 429, code: 'overloaded', inFlightMax: 1 });
+    raw.send('GET /health/live HTTP/1.1', 'Host: g', '', '');
+    expect((await raw.answer()).body).toContain('live');
+    gate.open(exampleReply());
+    expect(await accepted).toBe(200);
+  });
+
+  it.each([
+    [
+      'an error',
+      (gate: Gate<Reply>) => {
+        gate.fail(new Error('broken'));
+      },
+    ],
+    [
+      'a reply',
+      (gate: Gate<Reply>) => {
+        gate.open(exampleReply());
+      },
+    ],
+  ])('give their place back after %s', async (_name, settle) => {
+    const started = await start({ inFlightMax: 1 });
+    const gate = new Gate<Reply>();
+    started.client.onSubmit = () => gate.wait();
+    const answer = request(started.gateway.url)
+      .post('/v1/requests')
+      .send(PUT)
+      .then((response) => response.status);
+    await until(() => gate.arrivals === 1);
+    settle(gate);
+    await answer;
+    await until(async () => (await inFlight(started)) === 0);
+  });
+});
+
+describe('a client that hangs up', () => {
+  it('cancels nothing: its operation keeps its place until the cluster has answered', async () => {
+    const started = await start({ inFlightMax: 1 });
+    const gate = new Gate<Reply>();
+    started.client.onSubmit = () => gate.wait();
+    const raw = await RawClient.connect(started.gateway.url);
+    raw.send(...rawPost(BODY));
+    await until(() => gate.arrivals === 1);
+    raw.destroy();
+    const gone = 'quorate_http_requests_total{route="/v1/requests",method="POST",status="none",code="client-gone"} 1';
+    await until(async () => (await request(started.gateway.url).get('/metrics')).text.includes(gone));
+    expect(await inFlight(started)).toBe(1);
+    expect(await post(started)).toBe(429);
+    gate.open(exampleReply());
+    await until(async () => (await inFlight(started)) === 0);
+    expect(started.logged.map(({ message }) => message)).not.toContain('a request failed');
+  });
+
+  it('in the middle of its body frees its place, and nothing is submitted', async () => {
+    const started = await start({ inFlightMax: 1 });
+    const raw = await RawClient.connect(started.gateway.url);
+    raw.send(...rawPost(BODY).slice(0, -1), BODY.slice(0, 5));
+    await until(async () => (await inFlight(started)) === 1);
+    raw.destroy();
+    await until(async () => (await inFlight(started)) === 0);
+    expect(started.client.submitted).toHaveLength(0);
+    expect(started.logged.map(({ message }) => message)).not.toContain('a request failed');
+  });
+
+  it('without hanging up, by not reading its answer, does not keep its place for ever', async () => {
+    const started = await start({ inFlightMax: 1, deadlineMs: 50 });
+    started.client.onSubmit = () => Promise.resolve(exampleReply('x'.repeat(LARGE)));
+    const raw = await RawClient.connect(started.gateway.url);
+    raw.pause();
+    raw.send(...rawPost(BODY));
+    await until(() => started.client.submitted.length === 1);
+    await until(async () => (await inFlight(started)) === 0);
+    raw.destroy();
+  });
+
+  it('with pipelined requests frees the places of all of them', async () => {
+    const started = await start({ inFlightMax: 4 });
+    const gate = new Gate<Reply>();
+    started.client.onSubmit = () => gate.wait();
+    const raw = await RawClient.connect(started.gateway.url);
+    for (let i = 0; i < 3; i += 1) raw.send(...rawPost(BODY));
+    await until(() => gate.arrivals === 3);
+    raw.destroy();
+    gate.open(exampleReply());
+    await until(async () => (await inFlight(started)) === 0);
+  });
+});
+
+describe('close()', () => {
+  it('finishes what was accepted, refuses what comes after it, and opens to nobody new', async () => {
+    const { gateway, client, logged } = await start();
+    const { url } = gateway;
+    const gate = new Gate<Reply>();
+    client.onSubmit = () => gate.wait();
+    const [accepted, idle, kept] = await Promise.all([0, 1, 2].map(() => RawClient.connect(url)));
+    if (accepted === undefined || idle === undefined || kept === undefined) throw new Error('unreachable');
+    idle.send('GET /health/live HTTP/1.1', 'Host: g', '', '');
+    await idle.answer();
+    accepted.send(...rawPost(BODY));
+    // Half of a request's headers: the connection is not idle, and the request is answered.
+    kept.send('POST /v1/requests HTTP/1.1', 'Host: g', '');
+    await until(() => gate.arrivals === 1);
+    await request(url).get('/health/live').expect(200);
+
+    const closed = gateway.close();
+    await idle.untilClosed();
+    kept.send('Content-Type: application/json', `Content-Length: ${String(BODY.length)}`, '', BODY);
+    const refused = await kept.answer();
+    expect(problemIn(refused)).toMatchObject({ status: 503, code: 'shutting-down' });
+    expect(refused.headers).toMatchObject({ connection: 'close', 'retry-after': '1' });
+    await kept.untilClosed();
+    await expect(RawClient.connect(url)).rejects.toThrow('ECONNREFUSED');
+
+    gate.open(exampleReply(7));
+    const answer = await accepted.answer();
+    expect(answer.status).toBe(200);
+    expect(answer.body).toContain('"result":7');
+    expect(answer.headers.connection).toBe('close');
+    await accepted.untilClosed();
+    await closed;
+    expect(client.submitted).toHaveLength(1);
+    expect(client.closed).toBe(false);
+    expect(logged.map(({ message }) => message)).toStrictEqual(['the gateway listens']);
+  });
+
+  it('answers a pipelined request behind an accepted one: the accepted one first, then 503', async () => {
+    const { gateway, client } = await start();
+    const gate = new Gate<Reply>();
+    client.onSubmit = () => gate.wait();
+    const raw = await RawClient.connect(gateway.url);
+    raw.send(...rawPost(BODY));
+    await until(() => gate.arrivals === 1);
+    const closed = gateway.close();
+    const asked = new Promise<void>((resolve) => {
+      client.onStatus = () => {
+        resolve();
+        return exampleStatus();
+      };
+    });
+    // The probe asks the client, so that it is known when the gateway has seen what came before it.
+    raw.send(`${rawPost(BODY).join('\r\n')}GET /health/ready HTTP/1.1\r\nHost: g\r\n\r\n`);
+    await asked;
+    gate.open(exampleReply(7));
+    const accepted = await raw.answer();
+    expect(accepted.body).toContain('"result":7');
+    expect(accepted.headers.connection).toBe('keep-alive');
+    const refused = await raw.answer();
+    expect(problemIn(refused)).toMatchObject({ status: 503, code: 'shutting-down' });
+    expect(refused.headers.connection).toBe('close');
+    await raw.untilClosed();
+    expect(raw.rest).toBe('');
+    await closed;
+    expect(client.submitted).toHaveLength(1);
+  });
+
+  it('does not submit what had not come whole', async () => {
+    const { gateway, client } = await start();
+    const raw = await RawClient.connect(gateway.url);
+    raw.send(...rawPost(BODY).slice(0, -1), BODY.slice(0, 5));
+    await until(async () => (await request(gateway.url).get('/metrics')).text.includes('quorate_gateway_in_flight 1'));
+    const closed = gateway.close();
+    raw.send(BODY.slice(5));
+    const answer = await raw.answer();
+    expect(problemIn(answer)).toMatchObject({ status: 503, code: 'shutting-down' });
+    expect(answer.headers.connection).toBe('close');
+    await closed;
+    expect(client.submitted).toHaveLength(0);
+  });
+
+  it('is bounded: a client that does not take its answer is cut off', async () => {
+    const { gateway, client, logged } = await start({ deadlineMs: 1000 });
+    client.onSubmit = () => Promise.resolve(exampleReply('x'.repeat(LARGE)));
+    const raw = await RawClient.connect(gateway.url);
+    raw.pause();
+    raw.send(...rawPost(BODY));
+    await until(() => client.submitted.length === 1);
+    await gateway.close();
+    expect(logged.map(({ message }) => message)).toContain('connections were cut at the end of the shutdown');
+    raw.destroy();
+  });
+
+  it('may be called twice, and before listen()', async () => {
+    const { gateway } = await start();
+    const first = gateway.close();
+    expect(gateway.close()).toBe(first);
+    await first;
+    expect(() => gateway.url).toThrow('does not listen');
+  });
+
+  it('a port that is taken is an error of listen()', async () => {
+    const { gateway } = await start();
+    await expect(start({ port: Number(new URL(gateway.url).port) })).rejects.toThrow('EADDRINUSE');
+  });
+});
