@@ -196,7 +196,7 @@ describe('validity of an operation', () => {
 
   it('gives the machine what the schema made of the operation', () => {
     const machine = {
-      ...machineThat((operation) => operation as Json),
+      ...machineThat((operation) => operation),
       operation: z.object({ by: z.int().default(1) }),
     };
     expect(execute(machine, {}).result).toEqual({ by: 1 });

@@ -35,7 +35,7 @@ describe('the key-value service', () => {
   it('sets only what is as expected, however its members are ordered', () => {
     const { run, state } = store();
     const mismatch = { ok: false, error: { code: 'mismatch', message: 'the value is not the expected one' } };
-    const set = (change: object) => run({ op: 'compare-and-set', key: 'a', ...change } as Json);
+    const set = (change: object) => run({ op: 'compare-and-set', key: 'a', ...change });
     expect(set({ expected: 1, value: 2 })).toEqual(mismatch);
     expect(set({ value: { x: 1, y: [2] } })).toEqual({ ok: true });
     expect(set({ value: 3 })).toEqual({ ...mismatch, actual: { x: 1, y: [2] } });
