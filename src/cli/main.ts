@@ -36,6 +36,7 @@ export async function runCli(args: readonly string[], context: Context): Promise
   }
 }
 
+/** What only one command needs is imported by its action: `get` need not wait for all the modules of a gateway. */
 function createProgram(context: Context): Command {
   const program = new Command('quorate')
     .description('A Byzantine-fault-tolerant replicated service on Redis')

@@ -1,8 +1,5 @@
 import { Option, type Command } from 'commander';
 import { addSettingFlags, requireRedis, settingsFrom, type Context, type SettingOptions } from '../context.js';
-import { loadStateMachine } from '../load-state-machine.js';
-import { runGateway } from '../run-gateway.js';
-import { serve } from '../serve.js';
 
 interface Options extends SettingOptions {
   readonly id?: string;
@@ -26,6 +23,11 @@ Example:
     )
     .action(async (options: Options) => {
       const settings = requireRedis(settingsFrom(context, options, { GATEWAY_ID: options.id }));
+      const [{ loadStateMachine }, { runGateway }, { serve }] = await Promise.all([
+        import('../load-state-machine.js'),
+        import('../run-gateway.js'),
+        import('../serve.js'),
+      ]);
       const machine = await loadStateMachine(options.stateMachine);
       await serve(async () => await runGateway(settings, machine), {
         isAttached: options.attached === true,

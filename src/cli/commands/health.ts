@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { Argument, type Command } from 'commander';
 import type { Settings } from '../../config/settings.js';
-import { healthOfHolders } from '../../enrolment/data-folder.js';
 import { addSettingFlags, CommandFailed, print, settingsFrom, type Context, type SettingOptions } from '../context.js';
 
 type Role = 'replica' | 'gateway';
@@ -24,6 +23,7 @@ export function addHealth(program: Command, context: Context): void {
 
 /** What those say at their folder's lock who run on this host: a data folder may be shared with other containers. */
 async function askHolders({ dataDir }: Settings, role: Role | undefined): Promise<string> {
+  const { healthOfHolders } = await import('../../enrolment/data-folder.js');
   const folders = role === undefined ? (['replicas', 'gateways'] as const) : (['replicas'] as const);
   const all = (await Promise.all(folders.map(async (folder) => await healthOfHolders(dataDir, folder)))).flat();
   const here = all.filter(({ host }) => host === hostname());

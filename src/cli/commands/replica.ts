@@ -1,8 +1,5 @@
 import { Option, type Command } from 'commander';
 import { addSettingFlags, requireRedis, settingsFrom, type Context, type SettingOptions } from '../context.js';
-import { loadStateMachine } from '../load-state-machine.js';
-import { runReplica } from '../run-replica.js';
-import { serve } from '../serve.js';
 
 interface Options extends SettingOptions {
   readonly id?: string;
@@ -26,6 +23,11 @@ Example:
     )
     .action(async (options: Options) => {
       const settings = requireRedis(settingsFrom(context, options, { REPLICA_ID: options.id }));
+      const [{ loadStateMachine }, { runReplica }, { serve }] = await Promise.all([
+        import('../load-state-machine.js'),
+        import('../run-replica.js'),
+        import('../serve.js'),
+      ]);
       const machine = await loadStateMachine(options.stateMachine);
       await serve(async () => await runReplica(settings, machine), {
         isAttached: options.attached === true,

@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
-import { up } from '../../cluster/up.js';
 import { addSettingFlags, print, settingsFrom, type Context, type SettingOptions } from '../context.js';
-import { loadStateMachine } from '../load-state-machine.js';
 
 interface Options extends SettingOptions {
   readonly names?: string;
@@ -29,6 +27,10 @@ Examples:
     )
     .action(async (options: Options) => {
       const settings = settingsFrom(context, options);
+      const [{ loadStateMachine }, { up }] = await Promise.all([
+        import('../load-state-machine.js'),
+        import('../../cluster/up.js'),
+      ]);
       await loadStateMachine(options.stateMachine); // better refused here than by five processes
       await up({
         settings,

@@ -1,7 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { verifyReceiptText } from '../../crypto/verify-receipt.js';
 import {
   addSettingFlags,
   paint,
@@ -40,6 +39,7 @@ Examples:
       const settings = settingsFrom(context, options);
       const membership = options.membership ?? join(settings.dataDir, 'membership.json');
       const receiptText = receipt === '-' ? await context.readStdin() : await readText(receipt, 'receipt');
+      const { verifyReceiptText } = await import('../../crypto/verify-receipt.js');
       const finding = verifyReceiptText(receiptText, await readText(membership, 'membership'));
       context.exitCode = finding.valid ? 0 : 1;
       if (options.json === true) print(context, JSON.stringify(finding));

@@ -1,0 +1,39 @@
+import { build } from './build.mjs';
+import { installDependencies } from './dependencies.mjs';
+import { exitWhenOrphaned, Interrupted, stopOnSignals } from './processes.mjs';
+import { ROOT } from './root.mjs';
+import { runStages, stagesNamed, StageFailed } from './stages.mjs';
+
+/** Runs `start` or `test`, with everything that is missing first. Sets the process's exit code. */
+export async function main([command, ...args]) {
+  process.chdir(ROOT);
+  try {
+    if (command === 'start') await start(args);
+    else if (command === 'test') await test(args);
+    else throw new Error(`there is no ${command ?? 'command'}: say start or test`);
+  } catch (error) {
+    if (error instanceof Interrupted) process.exit(error.exitCode);
+    process.stderr.write(error instanceof StageFailed ? `\n${error.message}\n` : `\nquorate: ${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+async function start(args) {
+  const release = stopOnSignals();
+  await installDependencies();
+  await build();
+  release();
+  // From here on this very process is `quorate up`, which knows how to end what it starts.
+  exitWhenOrphaned();
+  process.argv.splice(1, Infinity, 'quorate', 'up', ...args);
+  await import('../../bin/quorate.mjs');
+}
+
+async function test(names) {
+  const stages = stagesNamed(names);
+  stopOnSignals();
+  await installDependencies();
+  if (stages.some(({ needsBuild }) => needsBuild === true)) await build();
+  await runStages(stages);
+  process.exit(0);
+}
