@@ -3,7 +3,7 @@ import { createParamDecorator, Inject, Injectable, type ExecutionContext, type P
 import type { Request } from 'express';
 import { QuorateError } from '../errors.js';
 import type { Json } from '../wire/json.js';
-import { parseStrictJsonBytes } from '../wire/strict-json.js';
+import { DEFAULT_JSON_LIMITS, parseStrictJsonBytes, type JsonLimits } from '../wire/strict-json.js';
 import { Connections } from './connections.js';
 import { awaitsContinue } from './http-server.js';
 import { GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
@@ -32,7 +32,7 @@ export class JsonBodyPipe implements PipeTransform<Request, Promise<Json>> {
   async transform(request: Request): Promise<Json> {
     checkMediaType(request);
     checkCodings(request);
-    return parseStrictJsonBytes(await this.#read(request));
+    return parseStrictJsonBytes(await this.#read(request), limitsOf(this.options));
   }
 
   async #read(request: Request): Promise<Buffer> {
@@ -80,6 +80,16 @@ export class JsonBodyPipe implements PipeTransform<Request, Promise<Json>> {
     });
     return Buffer.concat(chunks, size);
   }
+}
+
+/** An operation in its envelope may be as deep as replicas take one; the rest grows with the body's limit. */
+function limitsOf({ bodyBytesMax }: GatewayOptions): JsonLimits {
+  const { depthMax, entriesMax } = DEFAULT_JSON_LIMITS;
+  return {
+    depthMax: depthMax + 1,
+    entriesMax: Math.max(entriesMax, Math.floor(bodyBytesMax / 4)),
+    stringLengthMax: bodyBytesMax,
+  };
 }
 
 /** Nobody will read it; it ends the handling of the request. */

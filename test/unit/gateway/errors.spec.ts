@@ -91,6 +91,7 @@ describe('bodies that are not what the contract says: 400 invalid-request', () =
     ['not JSON', '{"operation":', 'syntax'],
     ['followed by something', `${JSON.stringify(PUT)}x`, 'syntax'],
     ['nested too deep', `{"operation":${'['.repeat(2000)}${']'.repeat(2000)}}`, 'too-deep'],
+    ['nested a level too deep', `{"operation":${'['.repeat(33)}${']'.repeat(33)}}`, 'too-deep'],
     ['with 2^53+1', '{"operation":{"op":"put","key":"a","value":9007199254740993}}', 'number-out-of-range'],
     ['with an equal key', '{"operation":{"op":"put","key":"a","value":1,"value":2}}', 'duplicate-key'],
     ['with an equal key at the top', '{"operation":1,"\\u006fperation":2}', 'duplicate-key'],
