@@ -169,7 +169,6 @@ function formOf(json: unknown): { reply: ParsedReply | undefined; receipt: Parse
   if (isReply) {
     const result = replySchema.safeParse(json);
     if (!result.success) throw new Refused('malformed', firstIssue(result.error));
-    demand(Object.hasOwn(json, 'result'), 'malformed', 'result: missing');
     return { reply: result.data, receipt: result.data.receipt };
   }
   const result = receiptSchema.safeParse(json);

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { membershipDocument } from '../../../src/crypto/membership.js';
 import { verifyReceiptText } from '../../../src/crypto/verify-receipt.js';
+import { workedExample } from '../../vectors/example.js';
 import { invalidVectors } from '../../vectors/invalid-vectors.js';
 import { membershipVectors } from '../../vectors/membership-vectors.js';
 import { validVectors } from '../../vectors/valid-vectors.js';
@@ -51,6 +52,13 @@ describe('the test vectors of docs/receipts.md', () => {
     const { text, expected, membership, membershipText } = read(name);
     const members = membershipText ?? readFileSync(join(memberships, `${membership ?? ''}.json`));
     expect(verifyReceiptText(text, members)).toMatchObject(expected);
+  });
+
+  it('hold the worked example of the document', () => {
+    const document = readFileSync(join(folder, '../../docs/receipts.md'), 'utf8');
+    for (const block of workedExample()) expect(document).toContain(block);
+    const { steps } = read('valid-n4-size5');
+    for (const value of Object.values(steps ?? {})) expect(document).toContain(value);
   });
 
   it('are judged the same by a verifier written from the document alone, in Python', () => {
