@@ -14,7 +14,7 @@ import { CLIENT_GRACE_MS, SILENT_LOGGER, type GatewayOptions } from './options.j
 import { ProblemFilter } from './problem.filter.js';
 import { RouteTable } from './route-table.js';
 
-export type { GatewayLogger, GatewayOptions } from './options.js';
+export type { GatewayOptions } from './options.js';
 
 /** How much longer a shutdown waits than any accepted request may take: for writing the last answers. */
 const LAST_WORDS_MS = 500;

@@ -77,7 +77,8 @@ function showReplicas(status) {
 }
 
 async function showBatches(status) {
-  const last = Math.max(0, ...status.replicas.map((r) => r.lastExecuted || 0));
+  // What f replicas more claim may be a lie; one of f+1 is honest.
+  const last = status.replicas.map((r) => r.lastExecuted || 0).sort((a, b) => b - a)[status.f] || 0;
   const from = Math.max(1, last - BATCHES + 1);
   for (const sequence of batches.keys()) if (sequence < from || sequence > last) batches.delete(sequence);
   for (let sequence = last; sequence >= from; sequence -= 1) {

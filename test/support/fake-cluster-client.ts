@@ -71,7 +71,7 @@ export function exampleStatus(connected = 4): ClusterStatus {
   };
 }
 
-export function exampleMembership(): MembershipDocument {
+function exampleMembership(): MembershipDocument {
   const key = Buffer.alloc(32, 3).toString('base64');
   return {
     cluster: 'quorate',

@@ -4,7 +4,7 @@ import { createGateway, type Gateway, type GatewayOptions } from '../../../src/g
 import { problemSchema } from '../../../src/gateway/schemas.js';
 import { FakeClusterClient } from '../../support/fake-cluster-client.js';
 
-export const machine: GatewayOptions['stateMachine'] = {
+const machine: GatewayOptions['stateMachine'] = {
   name: 'key-value@1',
   operation: z.discriminatedUnion('op', [
     z.strictObject({ op: z.literal('put'), key: z.string().max(100), value: z.json() }),
