@@ -90,7 +90,7 @@ describe.each([
     await writeFile(join(folder, 'membership.json'), JSON.stringify(await membership()));
     const files = ['/evidence/reply.json', '--membership', '/evidence/membership.json'];
     const sandbox = ['--rm', '--network', 'none', '--volume', `${folder}:/evidence:ro`];
-    return await project.engine(['run', ...sandbox, project.image, 'verify', ...files]);
+    return await project.engine(['run', ...sandbox, project.name, 'verify', ...files]);
   };
 
   /** The name of the replica that runs in a container, as its health check reports it. */
@@ -106,7 +106,8 @@ describe.each([
   });
 
   afterAll(async () => {
-    await project.compose(['down', '--volumes', '--remove-orphans', '--rmi', 'local'], UP_DEADLINE_MS);
+    await project.compose(['down', '--volumes', '--remove-orphans'], UP_DEADLINE_MS);
+    await project.engine(['image', 'rm', project.name]);
     await rm(folder, { recursive: true, force: true });
   }, UP_DEADLINE_MS);
 

@@ -37,20 +37,16 @@ export class Project {
   private readonly environment: NodeJS.ProcessEnv;
 
   private constructor(
+    /** Also that of the image that it builds. */
     readonly name: string,
     private readonly port: number,
     replicas: number,
   ) {
-    this.environment = { PORT: String(port), REPLICAS: String(replicas), LOG_LEVEL: 'info' };
+    this.environment = { PORT: String(port), REPLICAS: String(replicas), LOG_LEVEL: 'info', QUORATE_IMAGE: name };
   }
 
   static async withReplicas(replicas: number): Promise<Project> {
     return new Project(`quorate-test-${randomBytes(4).toString('hex')}`, await freePort(), replicas);
-  }
-
-  /** The image of a replica, once it is built. */
-  get image(): string {
-    return `${this.name}-replica`;
   }
 
   /** @throws {Error} with what Compose said when it fails */
