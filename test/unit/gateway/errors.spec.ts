@@ -78,7 +78,7 @@ describe('what the client throws', () => {
   });
 
   it('a client that never settles is given up: 504, and it may still commit', async () => {
-    const { gateway, client } = await start({ deadlineMs: 50 });
+    const { gateway, client } = await start({ deadlineMs: 1000 });
     client.onSubmit = () => new Promise(() => undefined);
     const problem = problemIn(await request(gateway.url).post('/v1/requests').send(PUT).expect(504));
     expect(problem).toMatchObject({ code: 'no-quorum', mayStillCommit: true, answered: [] });

@@ -159,7 +159,7 @@ describe('a client that hangs up', () => {
   });
 
   it('without hanging up, by not reading its answer, does not keep its place for ever', async () => {
-    const started = await start({ inFlightMax: 1, deadlineMs: 50 });
+    const started = await start({ inFlightMax: 1, deadlineMs: 500 });
     started.client.onSubmit = () => Promise.resolve(exampleReply('x'.repeat(LARGE)));
     const raw = await RawClient.connect(started.gateway.url);
     raw.pause();
