@@ -60,7 +60,7 @@ export function publicKeyFromRaw(raw: Uint8Array): KeyObject {
 }
 
 /** The 32 bytes of an Ed25519 public key. */
-export function rawPublicKey(publicKey: KeyObject): Buffer {
+function rawPublicKey(publicKey: KeyObject): Buffer {
   return Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
 }
 

@@ -7,7 +7,7 @@ const enrolmentDomain = Buffer.from('quorate/1/enrol\0', 'ascii');
 const authorityDomain = Buffer.from('quorate/1/authority\0', 'ascii');
 
 /** The fewest characters of a join token. */
-export const joinTokenCharactersMin = 16;
+const joinTokenCharactersMin = 16;
 
 /** What somebody is admitted as. */
 export type EnrolmentRole = 'replica' | 'gateway';

@@ -38,6 +38,8 @@ export const signedKinds = {
   decided: 11,
   query: 12,
   'query-reply': 13,
+  'fetch-batch': 14,
+  batch: 15,
 } as const;
 
 export type SignedKind = keyof typeof signedKinds;

@@ -9,7 +9,7 @@ import { genesisDigest, namePattern, preamble, type Genesis } from './genesis.js
 import { publicKeyBytes } from './public-key.js';
 import { base64Bytes, firstIssue, hexBytes, wholeNumber } from './text-forms.js';
 
-export { genesisBytes, genesisDigest, preamble, type Genesis } from './genesis.js';
+export type { Genesis } from './genesis.js';
 
 /** The JSON form of a membership, as `GET /v1/membership` answers it and `quorate verify --membership` reads it. */
 export interface MembershipDocument {

@@ -14,7 +14,7 @@ import { replyStatement } from './receipt.js';
 import { base64Bytes, firstIssue, hexBytes, wholeNumber } from './text-forms.js';
 
 /** Bytes of a file that is verified. */
-export const receiptBytesMax = 1024 * 1024;
+const receiptBytesMax = 1024 * 1024;
 
 /** A reply holds its result, and a result is at most 64 deep. No genuine receipt comes near the other two. */
 const jsonLimits: JsonLimits = { depthMax: 65, entriesMax: 65_536, stringLengthMax: 65_536 };

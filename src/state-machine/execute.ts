@@ -6,7 +6,7 @@ import type { MerkleState } from './merkle-state.js';
 import { OperationRejected, type OperationContext, type StateMachine } from './state-machine.js';
 
 /** How deep containers may be nested in an operation or a query: what strict-json.ts allows by default. */
-export const operationDepthMax = 32;
+const operationDepthMax = 32;
 
 /** Told of what a state machine must not do, with the error where there is one. Never part of a result. */
 export type OnDefect = (error: unknown) => void;

@@ -1,7 +1,7 @@
 import { canonicalJson, type Json } from '../wire/json.js';
 
 /** How deep containers may be nested in a value of the state or in a result: `[]` is 1 deep, a number 0. */
-export const jsonDepthMax = 64;
+const jsonDepthMax = 64;
 
 export type JsonFault = 'not-json' | 'too-deep' | 'too-large';
 

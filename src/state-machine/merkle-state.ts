@@ -12,8 +12,10 @@ export const stateLimits = {
   keyBytesMax: 1024,
   /** Bytes of a value's canonical JSON. */
   valueBytesMax: 64 * 1024,
-  /** Bytes of all keys and values together. */
-  stateBytesMax: 512 * 1024 * 1024,
+  /** Bytes of all entries together, each with its overhead. */
+  stateBytesMax: 256 * 1024 * 1024,
+  /** What an entry counts besides its key and its value, so that many tiny ones do not fill the memory, either. */
+  entryOverheadBytes: 256,
 } as const;
 
 /** Leaves of the tree of the state: a key's bucket is the first 14 bits of its SHA-256. */
@@ -36,7 +38,7 @@ class Entry {
     readonly key: string,
     /** Canonical JSON. */
     readonly text: string,
-    /** Bytes of key and text. */
+    /** Bytes of key and text, and the overhead. */
     readonly bytes: number,
   ) {
     this.hash = sha256(new Writer().u8(entryPrefix).text(key).raw(Buffer.from(text)).done());
@@ -78,7 +80,7 @@ export class MerkleState implements State {
     }
   }
 
-  /** Bytes of all keys and values. */
+  /** Bytes of all entries, as `stateLimits` counts them. */
   get bytes(): number {
     return this.bytesHeld;
   }
@@ -103,7 +105,7 @@ export class MerkleState implements State {
     if (json === 'too-large') {
       throw new OperationRejected('value-too-large', `a value has at most ${String(stateLimits.valueBytesMax)} bytes`);
     }
-    const entry = new Entry(key, json.text, keyBytes + json.bytes);
+    const entry = new Entry(key, json.text, keyBytes + json.bytes + stateLimits.entryOverheadBytes);
     this.write(key, entry);
   }
 

@@ -163,15 +163,18 @@ describe('the replicated state', () => {
   });
 
   it('does not grow beyond its limit, but can always shrink', () => {
-    const state = new MerkleState(10);
+    const overhead = stateLimits.entryOverheadBytes;
+    const state = new MerkleState(2 * overhead + 11);
     state.begin();
-    state.set('a', 'xxxxxx'); // 1 + 8 bytes
-    expect(code(() => state.set('b', 1))).toBe('state-full');
-    expect(code(() => state.set('a', 'xxxxxxxx'))).toBe('state-full');
-    state.set('a', 'xxxxxxx');
-    state.set('a', 1);
+    state.set('a', 'xxxxxx'); // 1 + 8 bytes, and the overhead
     state.set('b', 1);
-    expect(state.bytes).toBe(4);
+    expect(code(() => state.set('b', 10))).toBe('state-full');
+    expect(code(() => state.set('c', 1))).toBe('state-full');
+    expect(state.bytes).toBe(2 * overhead + 11);
+    state.set('a', 'xxxxx');
+    state.set('b', 10);
+    state.delete('a');
+    expect(state.bytes).toBe(overhead + 3);
   });
 });
 
