@@ -13,7 +13,7 @@ export interface Output {
 }
 
 /** Runs `docker`; what it answers with an exit code is an answer, not an error. */
-export function docker(args: readonly string[], environment: NodeJS.ProcessEnv, deadlineMs = COMMAND_DEADLINE_MS) {
+function docker(args: readonly string[], environment: NodeJS.ProcessEnv, deadlineMs = COMMAND_DEADLINE_MS) {
   return new Promise<Output>((resolve, reject) => {
     const options = { env: { ...process.env, ...environment }, timeout: deadlineMs, maxBuffer: OUTPUT_BYTES_MAX };
     execFile('docker', args, options, (error, stdout, stderr) => {
