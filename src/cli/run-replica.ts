@@ -121,11 +121,9 @@ async function takePart(
   cleanUp.push(() => {
     promises.close();
   });
-  const { n, genesis, digest, epoch } = membership;
-  const { batchSize } = settings;
-  const { logSize } = genesis;
+  const { n, digest, epoch } = membership;
   const node = new ReplicaNode({
-    configuration: new Configuration({ n, self, logSize, batchSize, instancesInFlightMax, resendTicks }),
+    configuration: configurationOf(settings, membership, self),
     names: membership.replicas.map((replica) => replica.name),
     genesisDigest: digest,
     epoch,
@@ -152,7 +150,7 @@ async function takePart(
   await delay(probeMs);
 
   const timer = setInterval(() => {
-    node.tick(Date.now());
+    node.tick(Date.now(), subscription.connected);
     const trouble = node.host.notVoting;
     const detail = trouble === '' ? `executed ${node.host.replica.lastExecuted}` : trouble;
     setHealth(folder, name, trouble === '' && subscription.connected, detail);
@@ -164,6 +162,22 @@ async function takePart(
   });
   node.run(Date.now());
   logger.info({ n, f: membership.f, q: membership.q, genesis: membership.digestHex }, `${name} takes part`);
+}
+
+function configurationOf(settings: Settings, { n, genesis }: Membership, self: ReplicaIndex): Configuration {
+  const { batchSize, requestTimeoutMs, viewChangeTimeoutMs } = settings;
+  const { checkpointInterval, logSize } = genesis;
+  return new Configuration({
+    n,
+    self,
+    checkpointInterval,
+    logSize,
+    batchSize,
+    instancesInFlightMax: Math.min(instancesInFlightMax, logSize),
+    resendTicks,
+    requestTimeoutTicks: Math.ceil(requestTimeoutMs / tickMs),
+    viewChangeTimeoutTicks: Math.ceil(viewChangeTimeoutMs / tickMs),
+  });
 }
 
 /** @throws {QuorateError} `identity-mismatch` */

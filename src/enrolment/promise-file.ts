@@ -4,7 +4,7 @@ import type { Promised } from '../pbft/messages.js';
 import type { PromiseKeeper } from '../ports/promise-keeper.js';
 import { writeDurably } from './data-folder.js';
 
-const kinds = ['pre-prepare', 'prepare', 'commit'] as const;
+const kinds = ['pre-prepare', 'prepare', 'commit', 'view-change'] as const;
 const recordBytes = 1 + 8 + 8 + 32;
 /** Beyond this size the file is written anew with what still matters. */
 const fileBytesMax = 1024 * 1024;
@@ -43,7 +43,8 @@ export class PromiseFile implements PromiseKeeper {
   }
 
   forget(upTo: number): void {
-    this.promises = this.promises.filter((promise) => promise.sequence > upTo);
+    const views = this.promises.filter(({ kind }) => kind === 'view-change').sort((a, b) => b.view - a.view);
+    this.promises = [...views.slice(0, 1), ...this.promises.filter(({ sequence: place }) => place > upTo)];
   }
 
   close(): void {

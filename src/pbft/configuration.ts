@@ -35,6 +35,8 @@ export const limits = {
 export interface ConfigurationOptions {
   readonly n: number;
   readonly self: ReplicaIndex;
+  /** K: a checkpoint every so many sequence numbers (paper §4.3). */
+  readonly checkpointInterval: number;
   /** L: how far the high water mark lies above the low one, in sequence numbers. */
   readonly logSize: number;
   /** Operations in one batch that this replica proposes as primary; at most `limits.batchOperationsMax`. */
@@ -43,6 +45,10 @@ export interface ConfigurationOptions {
   readonly instancesInFlightMax: number;
   /** After this many ticks without progress a replica sends its votes again; doubles up to 32-fold. */
   readonly resendTicks: number;
+  /** A request that is known and not executed for so many ticks without progress makes a backup suspect the primary. */
+  readonly requestTimeoutTicks: number;
+  /** How long a new primary has, once q replicas ask for its view; doubles with each view that fails (rule 19). */
+  readonly viewChangeTimeoutTicks: number;
 }
 
 /** The numbers of one membership, and what follows from them. */

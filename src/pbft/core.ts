@@ -1,15 +1,20 @@
+import { Checkpoints } from './checkpoints.js';
 import { ClientTable } from './client-table.js';
 import type { Configuration } from './configuration.js';
 import type { Application, Effect } from './effects.js';
 import { MessageLog } from './message-log.js';
-import type { RequestBundle } from './messages.js';
+import type { Batch, NewView, RequestBundle, StableCheckpoint } from './messages.js';
 import { primaryOf } from './quorum.js';
 import { Requests } from './requests.js';
+import { Timers } from './timers.js';
 import { sequence, view, type Digest, type ReplicaIndex, type SequenceNumber, type View } from './types.js';
+import { ViewChanges } from './view-changes.js';
 
 /** What the core needs from outside: pure functions only. */
 export interface Environment {
   readonly application: Application;
+  /** The batch without requests that a new view orders where nothing can have committed (paper §4.4). */
+  readonly nullBatch: Batch;
   /** SHA-256 over the bytes of a batch with this content. */
   digestOfBatch(content: {
     readonly view: View;
@@ -24,7 +29,26 @@ export class Core {
   readonly clients = new ClientTable();
   readonly requests = new Requests(this.clients);
 
+  /** The view that we are in, or, while `isChangingView`, the one that we want. */
   view: View = view(0);
+  /** We have sent VIEW-CHANGE for `view` and wait for its NEW-VIEW: nothing of a lower view moves us (rule 18). */
+  isChangingView = false;
+  readonly viewChanges = new ViewChanges();
+  /** The NEW-VIEW that made the current view, for those who missed it; `undefined` in view 0. */
+  newView: NewView | undefined;
+  readonly timers = new Timers();
+  /** h's proof. */
+  stable: StableCheckpoint = { sequence: sequence(0), proof: [] };
+  readonly checkpoints = new Checkpoints();
+  /** Our own checkpoint digest differs from one that q replicas have: our state is corrupt (rule 26). */
+  isCorrupt = false;
+  /**
+   * Where we have sent a COMMIT that our log cannot prove any more, with its view (rule 28): until a stable checkpoint
+   * lies beyond, a VIEW-CHANGE of ours would claim that nothing had prepared there.
+   */
+  readonly unproven = new Map<SequenceNumber, View>();
+  /** The primary of this view contradicted itself over its own signature. */
+  isPrimaryFaulty = false;
   lastExecuted: SequenceNumber = sequence(0);
   /** Agreed time of the last executed batch, milliseconds since 1970. */
   lastTime = 0;
@@ -56,9 +80,14 @@ export class Core {
     return this.primary === this.self;
   }
 
+  /** Whether we take part in agreement just now. */
+  get isVoting(): boolean {
+    return !this.isRestoring && !this.isChangingView && !this.isCorrupt;
+  }
+
   /** h: nothing at or below it is taken any more. */
   get lowWaterMark(): SequenceNumber {
-    return this.lastExecuted;
+    return this.stable.sequence;
   }
 
   /** H = h + L: nothing above it is taken yet (paper §4.2). */

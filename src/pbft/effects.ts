@@ -1,4 +1,12 @@
-import type { Batch, CommittedCertificate, PhaseMessage, ReplicaMessage, Request } from './messages.js';
+import type {
+  Batch,
+  CommittedCertificate,
+  PhaseMessage,
+  ReplicaMessage,
+  Request,
+  RequestBundle,
+  StableCheckpoint,
+} from './messages.js';
 import type { RefusalReason } from './refusal.js';
 import type { Digest, ReplicaIndex, SequenceNumber, View } from './types.js';
 
@@ -34,7 +42,7 @@ export interface BatchReplies {
  */
 export type Effect =
   /** Write to the log. Must be durable before any later `broadcast` or `reply` is sent (rule 27). */
-  | { readonly kind: 'persist'; readonly message: PhaseMessage | CommittedCertificate }
+  | { readonly kind: 'persist'; readonly message: ReplicaMessage | CommittedCertificate }
   /** Sign (if it is our own) and publish to every replica. */
   | { readonly kind: 'broadcast'; readonly message: ReplicaMessage }
   /** The batch was executed: the log may record it, watchers may show it. */
@@ -46,6 +54,16 @@ export type Effect =
       readonly replies: BatchReplies;
       readonly items: readonly Executed[];
     }
+  /** Pass requests on to the primary, who seems not to know them (rule 14). */
+  | { readonly kind: 'forward'; readonly bundles: readonly RequestBundle[] }
+  /** h has moved: what the log holds up to here is no longer needed for agreement. */
+  | { readonly kind: 'stable'; readonly checkpoint: StableCheckpoint }
+  /** Ask a peer for the batch with this digest, which the new view orders and we lack (rule 20). */
+  | { readonly kind: 'fetch-batch'; readonly sequence: SequenceNumber; readonly digest: Digest }
+  /** We entered a view, or began to ask for one: shown to operators. */
+  | { readonly kind: 'view'; readonly view: View; readonly isChanging: boolean }
+  /** Our state differs from what q replicas have: we stop voting and say so (rule 26). */
+  | { readonly kind: 'corrupt'; readonly sequence: SequenceNumber }
   /** Count it; nothing else happens. */
   | { readonly kind: 'refused'; readonly reason: RefusalReason; readonly replica?: ReplicaIndex }
   /** Two validly signed messages that contradict each other: keep them, count them, show them (rule 4). */
@@ -61,4 +79,6 @@ export interface Application {
     request: Request,
     context: { readonly sequence: SequenceNumber; readonly time: number },
   ): { readonly result: Uint8Array; readonly resultDigest: Digest; readonly operationDigest: Digest };
+  /** Digest of everything that executing has brought about: the state, and what was replied. */
+  checkpointDigest(sequence: SequenceNumber): Digest;
 }

@@ -1,3 +1,4 @@
+import { checkpointIfDue } from './checkpointing.js';
 import type { Core } from './core.js';
 import type { BatchReplies, Executed, ReplyLeaf } from './effects.js';
 import type { CachedReply } from './client-table.js';
@@ -8,9 +9,11 @@ import { sequence, type SequenceNumber } from './types.js';
 export function executeReady(core: Core): void {
   for (;;) {
     const next = sequence(core.lastExecuted + 1);
-    const batch = core.log.get(next)?.committed;
-    if (batch === undefined) return;
-    execute(core, next, batch);
+    const slot = core.log.get(next);
+    if (slot?.committed === undefined) return;
+    execute(core, next, slot.committed);
+    // What we only learnt from a certificate we never voted on: no view change needs it from us.
+    if (slot.prePrepare === undefined && slot.prepared === undefined && slot.promises.size === 0) core.log.drop(next);
   }
 }
 
@@ -30,9 +33,10 @@ function execute(core: Core, place: SequenceNumber, batch: Batch): void {
   }
   core.lastExecuted = place;
   core.requests.executed(batch, place);
-  core.log.drop(place);
+  core.timers.onProgress();
   core.emit({ kind: 'executed', sequence: place, batch });
   for (const [gateway, items] of answers) reply(core, gateway, items);
+  checkpointIfDue(core, place);
 }
 
 /**
@@ -89,12 +93,15 @@ export function onCertificate(core: Core, certificate: CommittedCertificate): vo
     );
   if (!isSound) return core.emit({ kind: 'refused', reason: 'invalid-certificate' });
   const place = first.sequence;
-  if (place <= core.lowWaterMark) return core.emit({ kind: 'refused', reason: 'already-executed' });
-  if (place > core.highWaterMark) return core.emit({ kind: 'refused', reason: 'outside-window' });
-  const slot = core.log.open(core.view, place);
+  if (place <= core.lastExecuted) return core.emit({ kind: 'refused', reason: 'already-executed' });
+  // Executing needs no place between the water marks: who was away for long reads the log from where it left off.
+  if (place > core.lastExecuted + core.configuration.options.logSize) {
+    return core.emit({ kind: 'refused', reason: 'outside-window' });
+  }
+  const slot = core.log.open(place);
   if (slot.committed !== undefined) return core.emit({ kind: 'refused', reason: 'duplicate' });
   slot.committed = batch;
-  core.requests.order(batch, place);
+  core.requests.order(batch, place, core.ticks);
   core.emit({ kind: 'persist', message: certificate });
   executeReady(core);
 }

@@ -1,19 +1,34 @@
-import type { CommittedCertificate, PhaseMessage, Promised, RequestBundle } from './messages.js';
+import type {
+  Batch,
+  Checkpoint,
+  CommittedCertificate,
+  NewView,
+  PhaseMessage,
+  Promised,
+  ReplicaMessage,
+  RequestBundle,
+  ViewChange,
+} from './messages.js';
+import type { SequenceNumber } from './types.js';
 
 /**
  * What may happen to a replica. Everything in it is verified: signatures are right, digests were recomputed from the
  * bytes, signers are who the message says. The core decides what it means.
  */
 export type Input =
-  /** A phase message of another replica. */
-  | { readonly kind: 'message'; readonly message: PhaseMessage }
+  /** A message of another replica. What is inside a VIEW-CHANGE or NEW-VIEW is verified, too: every signature. */
+  | { readonly kind: 'message'; readonly message: ReplicaMessage }
   /** A gateway's bundle from the request channel. */
   | { readonly kind: 'request'; readonly bundle: RequestBundle }
   /** A committed batch that a peer handed over, because we were away when it was agreed. */
   | { readonly kind: 'certificate'; readonly certificate: CommittedCertificate }
-  /** A message out of this replica's own log, read at its start before anything else; its own ones among them. */
-  | { readonly kind: 'restore'; readonly message: PhaseMessage }
+  /** What this replica's own log holds of one sequence number above its stable checkpoint, in all views. */
+  | { readonly kind: 'restore'; readonly messages: readonly PhaseMessage[] }
+  /** What this replica's own log holds of checkpoints and views; all of it before the slots' messages. */
+  | { readonly kind: 'restore-view'; readonly message: Checkpoint | ViewChange | NewView }
+  /** A batch that we asked for by its digest, or that came our way. */
+  | { readonly kind: 'batch'; readonly sequence: SequenceNumber; readonly batch: Batch }
   /** What this identity has said before its restart, told by the promises in its data folder. Nothing contradicts it. */
   | { readonly kind: 'promise'; readonly promise: Promised }
-  /** Time passes. `now` is this machine's clock, milliseconds since 1970: only a proposal for the batch's time. */
-  | { readonly kind: 'tick'; readonly now: number };
+  /** Time passes. Timers stand still while we are cut off from the bus: it is not the primary's fault. `now` is this machine's clock, milliseconds since 1970: only a proposal for the batch's time. */
+  | { readonly kind: 'tick'; readonly now: number; readonly isConnected: boolean };

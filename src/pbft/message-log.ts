@@ -1,10 +1,7 @@
 import { Slot } from './slot.js';
-import type { SequenceNumber, View } from './types.js';
+import type { SequenceNumber } from './types.js';
 
-/**
- * The slots between the last executed sequence number and the high water mark. Its size is bounded by that window:
- * votes for what is executed, or too far ahead, find no slot.
- */
+/** The slots between the water marks. Votes for what lies below, or too far ahead, find none, so its size is bounded. */
 export class MessageLog {
   private readonly slots = new Map<SequenceNumber, Slot>();
 
@@ -13,10 +10,10 @@ export class MessageLog {
   }
 
   /** The slot of `sequence`, made when it is not there yet. The caller has checked the window. */
-  open(view: View, sequence: SequenceNumber): Slot {
+  open(sequence: SequenceNumber): Slot {
     let slot = this.slots.get(sequence);
     if (slot === undefined) {
-      slot = new Slot(view, sequence);
+      slot = new Slot(sequence);
       this.slots.set(sequence, slot);
     }
     return slot;
@@ -24,6 +21,11 @@ export class MessageLog {
 
   drop(sequence: SequenceNumber): void {
     this.slots.delete(sequence);
+  }
+
+  /** Forgets everything up to and including `sequence` (paper §4.3). */
+  dropUpTo(sequence: SequenceNumber): void {
+    for (const place of this.slots.keys()) if (place <= sequence) this.slots.delete(place);
   }
 
   values(): IterableIterator<Slot> {

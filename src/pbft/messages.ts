@@ -33,6 +33,7 @@ export interface Batch {
   readonly view: View;
   /** Agreed time, milliseconds since 1970 (rule 11). */
   readonly time: number;
+  /** Empty in the null batch alone, which a new view orders where nothing can have committed (paper §4.4). */
   readonly bundles: readonly RequestBundle[];
   /** SHA-256 over the batch's bytes, as computed from the bytes that were received. */
   readonly digest: Digest;
@@ -48,7 +49,8 @@ interface Vote {
 
 export interface PrePrepare extends Vote {
   readonly kind: 'pre-prepare';
-  readonly batch: Batch;
+  /** The batch with this digest; `undefined` while only the digest is known, inside view changes. */
+  batch: Batch | undefined;
 }
 
 export interface Prepare extends Vote {
@@ -62,11 +64,58 @@ export interface Commit extends Vote {
 /** The three phases of the normal case (paper §4.2). */
 export type PhaseMessage = PrePrepare | Prepare | Commit;
 
-export type ReplicaMessage = PhaseMessage;
+/** A replica's word on its state after a sequence number (paper §4.3). */
+export interface Checkpoint {
+  readonly kind: 'checkpoint';
+  readonly sequence: SequenceNumber;
+  /** Digest of the state, reply cache included. */
+  readonly digest: Digest;
+  readonly replica: ReplicaIndex;
+}
+
+/** A sequence number with q matching CHECKPOINTs of distinct replicas; none are needed for 0, where all begin. */
+export interface StableCheckpoint {
+  readonly sequence: SequenceNumber;
+  readonly proof: readonly Checkpoint[];
+}
+
+/**
+ * The proof that a batch was prepared: a PRE-PREPARE and q−1 matching PREPAREs of distinct backups (paper §4.2). Two
+ * certificates for one view and sequence number have one digest, since their signers share a correct replica.
+ */
+export interface PreparedCertificate {
+  readonly prePrepare: PrePrepare;
+  readonly prepares: readonly Prepare[];
+}
+
+/** ⟨VIEW-CHANGE, v+1, n, C, P, i⟩ (paper §4.4). */
+export interface ViewChange {
+  readonly kind: 'view-change';
+  /** The view to go to. */
+  readonly view: View;
+  readonly replica: ReplicaIndex;
+  readonly stable: StableCheckpoint;
+  /** For each sequence number above `stable` that prepared at the sender: the certificate of the highest view, whole. */
+  readonly prepared: readonly PreparedCertificate[];
+}
+
+/** ⟨NEW-VIEW, v+1, V, O⟩ (paper §4.4). */
+export interface NewView {
+  readonly kind: 'new-view';
+  readonly view: View;
+  readonly replica: ReplicaIndex;
+  /** V: q VIEW-CHANGEs of distinct replicas. */
+  readonly viewChanges: readonly ViewChange[];
+  /** O: what follows from V, signed by the new primary. */
+  readonly prePrepares: readonly PrePrepare[];
+}
+
+export type ReplicaMessage = PhaseMessage | Checkpoint | ViewChange | NewView;
 
 /** What a vote binds its signer to: never another digest for the same kind, view and sequence number. */
 export interface Promised {
-  readonly kind: PhaseMessage['kind'];
+  /** `view-change`: nothing of a view below `view` is said any more (rule 18); `sequence` and `digest` are 0. */
+  readonly kind: PhaseMessage['kind'] | 'view-change';
   readonly view: View;
   readonly sequence: SequenceNumber;
   readonly digest: Digest;

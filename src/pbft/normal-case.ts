@@ -1,10 +1,10 @@
 import { limits } from './configuration.js';
 import type { Core } from './core.js';
 import { executeReady } from './execution.js';
-import type { Commit, PhaseMessage, Prepare, PrePrepare } from './messages.js';
+import type { Batch, Commit, PhaseMessage, Prepare, PrePrepare } from './messages.js';
 import type { RefusalReason } from './refusal.js';
 import { votesFor, type Slot } from './slot.js';
-import { sequence } from './types.js';
+import { sequence, type SequenceNumber } from './types.js';
 
 /** The three phases (paper §4.2): PRE-PREPARE, PREPARE, COMMIT. */
 export function onPhaseMessage(core: Core, message: PhaseMessage): void {
@@ -18,7 +18,7 @@ export function screenPhase(
   { kind, view, sequence: place, replica }: Pick<PhaseMessage, 'kind' | 'view' | 'sequence' | 'replica'>,
 ): RefusalReason | undefined {
   if (view < core.view) return 'old-view';
-  if (view > core.view) return 'future-view';
+  if (view > core.view || core.isChangingView) return 'future-view';
   if (kind === 'pre-prepare' && replica !== core.primary) return 'not-primary';
   if (kind === 'prepare' && replica === core.primary) return 'vote-from-primary';
   if (place <= core.lowWaterMark) return 'already-executed';
@@ -27,8 +27,7 @@ export function screenPhase(
 }
 
 function accept(core: Core, message: PhaseMessage): RefusalReason | undefined {
-  const slot = core.log.open(core.view, message.sequence);
-  if (slot.committed !== undefined) return 'duplicate';
+  const slot = core.log.open(message.sequence);
   switch (message.kind) {
     case 'pre-prepare':
       return acceptPrePrepare(core, slot, message);
@@ -54,24 +53,31 @@ function acceptPrePrepare(core: Core, slot: Slot, message: PrePrepare): RefusalR
   if (prePrepare !== undefined) {
     if (prePrepare.digest === message.digest) return 'duplicate';
     core.emit({ kind: 'evidence', first: prePrepare, second: message });
+    core.isPrimaryFaulty = true;
     return 'conflicting-vote';
   }
-  const reason = judgeProposal(core, message);
-  if (reason !== undefined) return reason;
-  if (!mayStillSay(slot, message.replica === core.self ? 'pre-prepare' : 'prepare', message)) return 'may-have-voted';
+  const { batch } = message;
+  const reason = batch === undefined ? 'digest-mismatch' : judgeProposal(core, message, batch);
+  if (reason !== undefined || batch === undefined) return reason;
+  const kind = message.replica === core.self ? 'pre-prepare' : 'prepare';
+  if (!slot.maySay(kind, message.view, message.digest)) return 'may-have-voted';
   slot.prePrepare = message;
-  core.requests.order(message.batch, message.sequence);
+  slot.keep(batch);
+  core.requests.order(batch, message.sequence, core.ticks);
   core.emit({ kind: 'persist', message });
   advance(core, slot);
   return undefined;
 }
 
-function judgeProposal(core: Core, { digest, batch, view, sequence: place }: PrePrepare): RefusalReason | undefined {
+function judgeProposal(
+  core: Core,
+  { digest, view, sequence: place }: PrePrepare,
+  batch: Batch,
+): RefusalReason | undefined {
   if (digest !== batch.digest) return 'digest-mismatch';
   if (batch.view !== view) return 'batch-view-mismatch';
-  const before = core.log.get(sequence(place - 1))?.prePrepare?.batch.time ?? core.lastTime;
-  const isTimely = batch.time >= before && batch.time <= core.now + limits.clockToleranceMs;
-  if (!isTimely && !core.isRestoring) return 'time-out-of-bounds';
+  const isTimely = batch.time >= timeBefore(core, place) && Math.abs(batch.time - core.now) <= limits.clockToleranceMs;
+  if (!isTimely) return 'time-out-of-bounds';
   return core.requests.judge(batch, place);
 }
 
@@ -93,49 +99,45 @@ function acceptVote<V extends Prepare | Commit>(
   return undefined;
 }
 
+/** The agreed time of what is ordered before `place`, as far as we know it. */
+export function timeBefore(core: Core, place: SequenceNumber): number {
+  return Math.max(core.lastTime, core.log.get(sequence(place - 1))?.prePrepare?.batch?.time ?? 0);
+}
+
 /** Goes as far with a slot as what is in it allows: accepted → PREPARE, prepared → COMMIT, committed-local → execute. */
 export function advance(core: Core, slot: Slot): void {
   const { q } = core.configuration;
   const { prePrepare } = slot;
-  if (slot.committed !== undefined || prePrepare === undefined) return;
-  const isBackup = prePrepare.replica !== core.self;
-  if (isBackup && !slot.prepares.has(core.self) && mayStillSay(slot, 'prepare', prePrepare)) {
-    say(core, slot, { ...voteOn(core, prePrepare), kind: 'prepare' });
-  }
+  if (prePrepare?.batch === undefined || slot.isDone || !core.isVoting) return;
+  if (prePrepare.replica !== core.self && !slot.prepares.has(core.self)) say(core, slot, prePrepare, 'prepare');
   if (!slot.isPrepared(q)) return;
-  if (!slot.commits.has(core.self) && mayStillSay(slot, 'commit', prePrepare)) {
-    // The prepared certificate is in the log before the COMMIT that rests on it is on the bus.
-    for (const message of votesFor(slot.prepares, prePrepare.digest)) {
-      if (message.replica !== core.self) core.emit({ kind: 'persist', message });
-    }
-    say(core, slot, { ...voteOn(core, prePrepare), kind: 'commit' });
-  }
+  if (!slot.commits.has(core.self)) commit(core, slot, prePrepare);
   if (!slot.isCommittedLocal(q)) return;
   for (const message of votesFor(slot.commits, prePrepare.digest)) {
     if (message.replica !== core.self) core.emit({ kind: 'persist', message });
   }
-  slot.committed = prePrepare.batch;
+  slot.isDone = true;
+  slot.committed ??= prePrepare.batch;
   executeReady(core);
 }
 
-/** Our own vote for the PRE-PREPARE's digest. */
-function voteOn(core: Core, { view, sequence: place, digest }: PrePrepare): Omit<Prepare, 'kind'> {
-  return { view, sequence: place, digest, replica: core.self };
+/** The prepared certificate is in the log before the COMMIT that rests on it is on the bus (rule 27). */
+function commit(core: Core, slot: Slot, prePrepare: PrePrepare): void {
+  const prepares = votesFor(slot.prepares, prePrepare.digest).slice(0, core.configuration.q - 1);
+  slot.prepared = { prePrepare, prepares };
+  for (const message of prepares) if (message.replica !== core.self) core.emit({ kind: 'persist', message });
+  say(core, slot, prePrepare, 'commit');
 }
 
-/** Whether a vote of ours for this digest contradicts nothing that we said before a restart. */
-function mayStillSay(slot: Slot, kind: PhaseMessage['kind'], { digest }: PrePrepare): boolean {
-  const promised = slot.promises.get(kind);
-  return promised === undefined || promised === digest;
-}
-
-/** Records our own vote, then has it written and sent: in that order (rule 27). */
-function say(core: Core, slot: Slot, vote: Prepare | Commit): void {
-  if (core.isRestoring) return; // what was said is in the log; what was not is said after it is read
-  if (vote.kind === 'prepare') slot.prepares.set(core.self, vote);
-  else slot.commits.set(core.self, vote);
-  slot.promises.set(vote.kind, vote.digest);
+/** Records our own vote, then has it written and sent: in that order (rule 27). Never one that contradicts another. */
+function say(core: Core, slot: Slot, { view, sequence: place, digest }: PrePrepare, kind: 'prepare' | 'commit'): void {
+  if (!slot.maySay(kind, view, digest)) return;
+  slot.promise(kind, view, digest);
+  const vote = { view, sequence: place, digest, replica: core.self };
+  const message: Prepare | Commit = kind === 'prepare' ? { ...vote, kind } : { ...vote, kind };
+  if (message.kind === 'prepare') slot.prepares.set(core.self, message);
+  else slot.commits.set(core.self, message);
   slot.lastSentTick = core.ticks;
-  core.emit({ kind: 'persist', message: vote });
-  core.emit({ kind: 'broadcast', message: vote });
+  core.emit({ kind: 'persist', message });
+  core.emit({ kind: 'broadcast', message });
 }

@@ -1,7 +1,7 @@
 import type { Core } from './core.js';
 import { invariant } from './invariant.js';
 import type { PrePrepare } from './messages.js';
-import { onPhaseMessage } from './normal-case.js';
+import { onPhaseMessage, timeBefore } from './normal-case.js';
 import { sequence } from './types.js';
 
 /**
@@ -9,7 +9,7 @@ import { sequence } from './types.js';
  * for nothing, and under load batches fill by themselves while earlier instances are under way.
  */
 export function propose(core: Core): void {
-  if (!core.isPrimary || core.now === 0) return;
+  if (!core.isPrimary || !core.isVoting) return;
   const { instancesInFlightMax, batchSize } = core.configuration.options;
   while (core.requests.waitingCount > 0) {
     const place = sequence(Math.max(core.lastProposed, core.lastExecuted) + 1);
@@ -17,8 +17,7 @@ export function propose(core: Core): void {
     const bundles = core.requests.take(place, batchSize);
     if (bundles.length === 0) return;
     core.lastProposed = place;
-    const previous = core.log.get(sequence(place - 1))?.prePrepare?.batch.time ?? core.lastTime;
-    const content = { view: core.view, time: Math.max(core.now, previous), bundles };
+    const content = { view: core.view, time: Math.max(core.now, timeBefore(core, place)), bundles };
     const digest = core.environment.digestOfBatch(content);
     const message: PrePrepare = {
       kind: 'pre-prepare',

@@ -26,6 +26,9 @@ export const refusalSeverity = {
   'expired-request': 'fault',
   'may-have-voted': 'ignore',
   'invalid-certificate': 'fault',
+  'invalid-view-change': 'evidence',
+  'invalid-new-view': 'evidence',
+  'invalid-checkpoint': 'fault',
   // The host's, before the core sees anything
   'malformed-frame': 'fault',
   'oversized-frame': 'fault',

@@ -1,15 +1,19 @@
-import { limits, type Configuration } from './configuration.js';
+import { onCheckpoint, resendCheckpoint } from './checkpointing.js';
+import type { Configuration } from './configuration.js';
 import { Core, type Environment } from './core.js';
 import type { Effect } from './effects.js';
 import { onCertificate, reply } from './execution.js';
 import type { Input } from './inputs.js';
 import { invariant } from './invariant.js';
-import type { PhaseMessage, Promised, RequestBundle } from './messages.js';
+import type { Batch, PhaseMessage, ReplicaMessage, RequestBundle, StableCheckpoint } from './messages.js';
 import { advance, onPhaseMessage, screenPhase } from './normal-case.js';
 import { propose } from './proposing.js';
 import type { RefusalReason } from './refusal.js';
 import { resendStalled } from './resending.js';
-import { sequence, type ReplicaIndex, type SequenceNumber, type View } from './types.js';
+import { restorePromise, restoreSlot, restoreView } from './restoring.js';
+import { tickTimers } from './suspicion.js';
+import { sequence, view, type ReplicaIndex, type SequenceNumber, type View, type Digest } from './types.js';
+import { fetchMissing, onBatch, onNewView, onViewChange, startViewChange } from './view-change.js';
 
 /**
  * One replica of the protocol: a deterministic state machine. One input in; every consequence out, in the order in
@@ -27,7 +31,7 @@ export class Replica {
     const { core } = this;
     switch (input.kind) {
       case 'message':
-        onPhaseMessage(core, input.message);
+        this.onMessage(input.message);
         break;
       case 'request':
         this.onRequest(input.bundle);
@@ -35,17 +39,23 @@ export class Replica {
       case 'certificate':
         onCertificate(core, input.certificate);
         break;
+      case 'batch':
+        onBatch(core, input.sequence, input.batch);
+        break;
       case 'restore':
-        this.onRestore(input.message);
+        restoreSlot(core, input.messages);
+        break;
+      case 'restore-view':
+        restoreView(core, input.message);
         break;
       case 'promise':
-        this.onPromise(input.promise);
+        restorePromise(core, input.promise);
         break;
       case 'tick':
-        this.onTick(input.now);
+        this.onTick(input.now, input.isConnected);
         break;
     }
-    if (!core.isRestoring) propose(core);
+    propose(core);
     this.checkInvariants();
     return core.takeEffects();
   }
@@ -60,7 +70,7 @@ export class Replica {
     if (reason !== undefined) return reason;
     const slot = core.log.get(header.sequence);
     if (slot === undefined) return undefined;
-    if (slot.committed !== undefined) return 'duplicate';
+    if (slot.isDone) return 'already-executed';
     const first =
       header.kind === 'pre-prepare'
         ? slot.prePrepare
@@ -68,8 +78,32 @@ export class Replica {
     return first?.digest === header.digest ? 'duplicate' : undefined;
   }
 
+  /** Whether a VIEW-CHANGE or NEW-VIEW for this view is worth verifying. */
+  screenView(kind: 'view-change' | 'new-view', asked: View, replica: ReplicaIndex): RefusalReason | undefined {
+    const { core } = this;
+    if (asked < core.view) return 'old-view';
+    if (kind === 'new-view') return asked === core.view && !core.isChangingView ? 'old-view' : undefined;
+    const known = core.viewChanges.of(replica);
+    return known !== undefined && known.view >= asked && core.isChangingView ? 'duplicate' : undefined;
+  }
+
+  /** Whether a CHECKPOINT is worth verifying. */
+  screenCheckpoint(place: SequenceNumber, replica: ReplicaIndex): RefusalReason | undefined {
+    if (place <= this.core.stable.sequence) return 'already-executed';
+    return this.core.checkpoints.of(replica, place) === undefined ? undefined : 'duplicate';
+  }
+
+  /** The view that this replica is in, or wants. */
   get view(): View {
     return this.core.view;
+  }
+
+  get isChangingView(): boolean {
+    return this.core.isChangingView;
+  }
+
+  get isCorrupt(): boolean {
+    return this.core.isCorrupt;
   }
 
   get primary(): ReplicaIndex {
@@ -80,6 +114,32 @@ export class Replica {
     return this.core.lastExecuted;
   }
 
+  /** h, and its proof. */
+  get stable(): StableCheckpoint {
+    return this.core.stable;
+  }
+
+  /** Whether the log has lost what this replica had promised, so that it cannot take part in a view change (rule 28). */
+  get isAmnesiac(): boolean {
+    return this.core.unproven.size > 0;
+  }
+
+  /** Whether the view orders the batch with this digest at `place`, and we lack it. */
+  wantsBatch(place: SequenceNumber, digest: Digest): boolean {
+    const prePrepare = this.core.log.get(place)?.prePrepare;
+    return prePrepare?.digest === digest && prePrepare.batch === undefined;
+  }
+
+  /** The batch with this digest at `place`, while it is needed for agreement. */
+  batchOf(place: SequenceNumber, digest: Digest): Batch | undefined {
+    return this.core.log.get(place)?.batchOf(digest);
+  }
+
+  /** H. */
+  get highWaterMark(): SequenceNumber {
+    return this.core.highWaterMark;
+  }
+
   /**
    * The highest sequence number for which this replica has sent a COMMIT. Whatever a client was told is at or below
    * this at f+1 correct replicas at least: what a read must not be older than.
@@ -87,18 +147,35 @@ export class Replica {
   get lastPrepared(): SequenceNumber {
     let last = this.core.lastExecuted;
     for (const slot of this.core.log.values()) {
-      if (slot.sequence > last && slot.commits.has(this.core.self)) last = slot.sequence;
+      if (slot.sequence > last && slot.prepared !== undefined) last = slot.sequence;
     }
     return last;
-  }
-
-  get highWaterMark(): SequenceNumber {
-    return this.core.highWaterMark;
   }
 
   /** Whether the batch at `place` is known to be committed, executed or not. */
   isCommitted(place: SequenceNumber): boolean {
     return place <= this.core.lastExecuted || this.core.log.get(place)?.committed !== undefined;
+  }
+
+  private onMessage(message: ReplicaMessage): void {
+    const { core } = this;
+    switch (message.kind) {
+      case 'pre-prepare':
+      case 'prepare':
+      case 'commit':
+        onPhaseMessage(core, message);
+        if (core.isPrimaryFaulty) startViewChange(core, view(core.view + 1)); // proof needs no time-out (rule 15)
+        break;
+      case 'checkpoint':
+        onCheckpoint(core, message);
+        break;
+      case 'view-change':
+        onViewChange(core, message);
+        break;
+      case 'new-view':
+        onNewView(core, message);
+        break;
+    }
   }
 
   /** A repeated request is answered from the cache and neither ordered nor executed again (rule 12). */
@@ -107,29 +184,16 @@ export class Replica {
     const cached = bundle.requests.flatMap((request) => core.clients.cached(request) ?? []);
     reply(core, bundle.gateway, cached);
     const isFresh = bundle.requests.some((request) => core.clients.standing(request) === 'fresh');
-    const reason = isFresh ? core.requests.admit(bundle) : cached.length === 0 ? 'stale-request' : undefined;
+    const reason = isFresh
+      ? core.requests.admit(bundle, core.ticks)
+      : cached.length === 0
+        ? 'stale-request'
+        : undefined;
     if (reason !== undefined) core.emit({ kind: 'refused', reason });
   }
 
-  /** A message of the log that was written before our restart: it says what it said then, and binds us if it is ours. */
-  private onRestore(message: PhaseMessage): void {
-    const { core } = this;
-    invariant(core.isRestoring, 'a message is restored after the start');
-    if (message.replica === core.self) this.onPromise(message);
-    onPhaseMessage(core, message);
-  }
-
-  private onPromise(promise: Promised): void {
-    const { core } = this;
-    invariant(core.isRestoring, 'a promise is restored after the start');
-    if (promise.view !== core.view || promise.sequence <= core.lastExecuted) return;
-    if (promise.sequence > core.highWaterMark) return;
-    const { promises } = core.log.open(core.view, promise.sequence);
-    if (!promises.has(promise.kind)) promises.set(promise.kind, promise.digest);
-    if (promise.kind === 'pre-prepare') core.lastProposed = sequence(Math.max(core.lastProposed, promise.sequence));
-  }
-
-  private onTick(now: number): void {
+  /** The first tick ends the restoring: from then on this replica speaks. */
+  private onTick(now: number, isConnected: boolean): void {
     const { core } = this;
     core.now = Math.max(core.now, now);
     core.ticks++;
@@ -138,14 +202,20 @@ export class Replica {
       core.lastProposed = sequence(Math.max(core.lastProposed, core.lastExecuted));
       for (const slot of [...core.log.values()]) advance(core, slot);
     }
+    if (!isConnected) return;
+    tickTimers(core);
     resendStalled(core);
+    if (core.ticks % core.configuration.options.resendTicks !== 0) return;
+    resendCheckpoint(core);
+    fetchMissing(core);
   }
 
   private checkInvariants(): void {
     const { core } = this;
     const { logSize } = core.configuration.options;
-    invariant(core.log.size <= logSize, `${core.log.size} slots are open, the log holds ${logSize}`);
-    invariant(core.requests.waitingCount <= limits.waitingBundlesMax, 'more bundles wait than may');
-    invariant(core.log.get(core.lastExecuted) === undefined, 'an executed slot is still open');
+    // Between the water marks, and as much again while executing what was missed.
+    invariant(core.log.size <= 2 * logSize + 1, `${core.log.size} slots are open, the log holds ${logSize}`);
+    invariant(core.lastExecuted >= core.stable.sequence, 'a checkpoint is stable here that was not executed');
+    invariant(core.requests.waitingCount >= 0, 'fewer than no bundle waits');
   }
 }

@@ -6,45 +6,77 @@ import type { Digest, SequenceNumber } from './types.js';
 
 const nameOf = (request: Request): string => `${request.client}\n${request.timestamp}`;
 
+/** A bundle that we know of, until its requests are executed. */
+interface Known {
+  readonly bundle: RequestBundle;
+  /** The tick at which we learnt of it. */
+  readonly since: number;
+  /** Whether it has a place in the order of this view. */
+  isOrdered: boolean;
+}
+
 /**
  * Requests on their way to execution: bundles that wait for a place in the order, and which requests have one already.
- * Shared by the primary, who fills batches from it, and the backups, who judge the primary's batches with it (rule 10).
+ * Shared by the primary, who fills batches from it, and the backups, who judge the primary's batches with it (rule 10)
+ * and lose their patience with it (rule 14).
  */
 export class Requests {
-  private readonly waiting = new Map<Digest, RequestBundle>();
-  private waitingBytes = 0;
+  /** By age, oldest first. */
+  private readonly known = new Map<Digest, Known>();
+  private knownBytes = 0;
+  private waiting = 0;
   /** Requests in accepted, not yet executed batches. */
   private readonly ordered = new Map<string, SequenceNumber>();
 
   constructor(private readonly clients: ClientTable) {}
 
+  /** Bundles that have no place in the order yet. */
   get waitingCount(): number {
-    return this.waiting.size;
+    return this.waiting;
+  }
+
+  /** The oldest bundles without a place in the order. */
+  waitingBundles(most: number): RequestBundle[] {
+    const waiting = [...this.known.values()].filter(({ isOrdered }) => !isOrdered);
+    return waiting.slice(0, most).map(({ bundle }) => bundle);
   }
 
   /** Lets a verified bundle wait. */
-  admit(bundle: RequestBundle): RefusalReason | undefined {
-    if (this.waiting.has(bundle.digest)) return 'duplicate';
-    if (this.waiting.size >= limits.waitingBundlesMax) return 'buffer-full';
-    if (this.waitingBytes + bundle.size > limits.waitingBytesMax) return 'buffer-full';
-    this.waiting.set(bundle.digest, bundle);
-    this.waitingBytes += bundle.size;
+  admit(bundle: RequestBundle, tick: number): RefusalReason | undefined {
+    if (this.known.has(bundle.digest)) return 'duplicate';
+    if (this.known.size >= limits.waitingBundlesMax) return 'buffer-full';
+    if (this.knownBytes + bundle.size > limits.waitingBytesMax) return 'buffer-full';
+    this.add(bundle, tick, false);
+    return undefined;
+  }
+
+  /**
+   * For how many ticks the oldest request waits that could still be executed; `undefined` when none does. Bundles whose
+   * requests are all executed, or that can no longer be ordered, are forgotten.
+   */
+  oldestWait(tick: number, lastExecuted: SequenceNumber): number | undefined {
+    for (const { bundle, since } of this.known.values()) {
+      const isFresh = bundle.requests.some((request) => this.clients.standing(request) === 'fresh');
+      if (isFresh && bundle.lastSequence > lastExecuted) return tick - since;
+      this.forget(bundle);
+    }
     return undefined;
   }
 
   /**
    * Takes from the waiting bundles, oldest first, what the next batch at `sequence` shall hold: at most `operationsMax`
    * operations unless a single bundle has more, each client's requests in ascending order. Bundles without a fresh
-   * request, or past their last sequence number, leave the queue for good.
+   * request, or past their last sequence number, are forgotten.
    */
   take(sequence: SequenceNumber, operationsMax: number): RequestBundle[] {
     const taken: RequestBundle[] = [];
     const newest = new Map<string, number>();
     let operations = 0;
     let bytes = 0;
-    for (const bundle of this.waiting.values()) {
+    for (const { bundle, isOrdered } of this.known.values()) {
+      if (isOrdered) continue;
       if (bundle.lastSequence < sequence || !this.hasFresh(bundle, sequence, newest)) {
-        this.drop(bundle);
+        this.forget(bundle);
         continue;
       }
       if (taken.length > 0 && operations + bundle.requests.length > operationsMax) break;
@@ -54,7 +86,6 @@ export class Requests {
       operations += bundle.requests.length;
       bytes += bundle.size;
       taken.push(bundle);
-      this.drop(bundle);
     }
     return taken;
   }
@@ -78,9 +109,13 @@ export class Requests {
   }
 
   /** The batch has a place in the order now. */
-  order(batch: Batch, sequence: SequenceNumber): void {
+  order(batch: Batch, sequence: SequenceNumber, tick: number): void {
     for (const bundle of batch.bundles) {
-      this.drop(bundle);
+      const known = this.known.get(bundle.digest) ?? this.add(bundle, tick, true);
+      if (!known.isOrdered) {
+        known.isOrdered = true;
+        this.waiting--;
+      }
       for (const request of bundle.requests) {
         const name = nameOf(request);
         if (!this.ordered.has(name)) this.ordered.set(name, sequence);
@@ -88,10 +123,17 @@ export class Requests {
     }
   }
 
+  /** A new view begins: nothing has a place in it yet (rule 20). */
+  forgetOrder(): void {
+    this.ordered.clear();
+    for (const known of this.known.values()) known.isOrdered = false;
+    this.waiting = this.known.size;
+  }
+
   /** The batch at `sequence` was executed. */
   executed(batch: Batch, sequence: SequenceNumber): void {
     for (const bundle of batch.bundles) {
-      this.drop(bundle);
+      this.forget(bundle);
       for (const request of bundle.requests) {
         const name = nameOf(request);
         if (this.ordered.get(name) === sequence) this.ordered.delete(name);
@@ -109,8 +151,20 @@ export class Requests {
     });
   }
 
-  private drop(bundle: RequestBundle): void {
-    if (this.waiting.delete(bundle.digest)) this.waitingBytes -= bundle.size;
+  private add(bundle: RequestBundle, since: number, isOrdered: boolean): Known {
+    const known = { bundle, since, isOrdered };
+    this.known.set(bundle.digest, known);
+    this.knownBytes += bundle.size;
+    if (!isOrdered) this.waiting++;
+    return known;
+  }
+
+  private forget(bundle: RequestBundle): void {
+    const known = this.known.get(bundle.digest);
+    if (known === undefined) return;
+    this.known.delete(bundle.digest);
+    this.knownBytes -= bundle.size;
+    if (!known.isOrdered) this.waiting--;
   }
 }
 

@@ -16,7 +16,7 @@ export function resendStalled(core: Core): void {
   let sent = 0;
   for (let place = core.lastExecuted + 1; place <= core.highWaterMark && sent < slotsPerTickMax; place++) {
     const slot = core.log.get(sequence(place));
-    if (slot === undefined || slot.committed !== undefined || !isDue(core, slot)) continue;
+    if (slot?.prePrepare === undefined || slot.committed !== undefined || !isDue(core, slot)) continue;
     slot.lastSentTick = core.ticks;
     slot.resends++;
     sent += sayAgain(core, slot);
@@ -29,7 +29,9 @@ function isDue(core: Core, slot: Slot): boolean {
 }
 
 function sayAgain(core: Core, slot: Slot): number {
-  const own = [slot.prePrepare, slot.prepares.get(core.self), slot.commits.get(core.self)];
+  // A PRE-PREPARE of a NEW-VIEW goes with that message; alone it could not be judged.
+  const isCarriedOver = slot.prePrepare?.batch?.view !== core.view;
+  const own = [isCarriedOver ? undefined : slot.prePrepare, slot.prepares.get(core.self), slot.commits.get(core.self)];
   let sent = 0;
   for (const message of own) {
     if (message === undefined || message.replica !== core.self) continue;

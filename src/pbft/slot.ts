@@ -1,31 +1,37 @@
-import type { Batch, Commit, PhaseMessage, Prepare, PrePrepare } from './messages.js';
+import type { Batch, Commit, PhaseMessage, Prepare, PreparedCertificate, PrePrepare } from './messages.js';
 import type { Digest, ReplicaIndex, SequenceNumber, View } from './types.js';
 
+/** Batches of one sequence number that are kept until a checkpoint: one for each view that proposed another one. */
+const batchesMax = 8;
+
 /**
- * All that a replica knows of one sequence number in its current view: the accepted PRE-PREPARE, and for each signer
- * the first vote of each kind. Votes may be there before the PRE-PREPARE (rule 3).
+ * All that a replica knows of one sequence number: in its current view the accepted PRE-PREPARE and each signer's first
+ * vote of each kind, and from earlier views what a view change must carry over. Votes may be there before the
+ * PRE-PREPARE (rule 3).
  *
- * What it guarantees: at most one vote for each (kind, signer) (rule 4); `prePrepare` never changes once set.
+ * What it guarantees: at most one vote for each (kind, signer) in a view (rule 4); `prePrepare` changes only with the
+ * view; `prepared` is of the highest view in which the batch prepared here.
  */
 export class Slot {
   prePrepare: PrePrepare | undefined;
-  readonly prepares = new Map<ReplicaIndex, Prepare>();
-  readonly commits = new Map<ReplicaIndex, Commit>();
-  /**
-   * What this identity said here before it was restarted, by kind: it never says anything else (rule 28). Told by its
-   * log and by the promises kept in its data folder.
-   */
-  readonly promises = new Map<PhaseMessage['kind'], Digest>();
+  prepares = new Map<ReplicaIndex, Prepare>();
+  commits = new Map<ReplicaIndex, Commit>();
+  /** Committed-local was reached in the current view. */
+  isDone = false;
+  prepared: PreparedCertificate | undefined;
   /** The batch that committed here: by our own count (committed-local) or by a certificate that a peer gave us. */
   committed: Batch | undefined;
+  /**
+   * What this identity said here, by kind and view: it never says anything else, not even after a restart (rule 28).
+   * Told by its log and by the promises kept in its data folder.
+   */
+  readonly promises = new Map<string, Digest>();
   /** The tick at which our votes were last sent, and how often they were sent again. */
   lastSentTick = 0;
   resends = 0;
+  private readonly batches = new Map<Digest, Batch>();
 
-  constructor(
-    readonly view: View,
-    readonly sequence: SequenceNumber,
-  ) {}
+  constructor(readonly sequence: SequenceNumber) {}
 
   /**
    * prepared(m, v, n, i) (paper §4.2, rule 2): the PRE-PREPARE, which stands for the primary, and q−1 PREPAREs of
@@ -39,6 +45,39 @@ export class Slot {
   isCommittedLocal(q: number): boolean {
     if (this.prePrepare === undefined || !this.isPrepared(q)) return false;
     return votesFor(this.commits, this.prePrepare.digest).length >= q;
+  }
+
+  /** Whether a vote of ours contradicts nothing that we said before. */
+  maySay(kind: PhaseMessage['kind'], view: View, digest: Digest): boolean {
+    const promised = this.promises.get(`${kind}:${view}`);
+    return promised === undefined || promised === digest;
+  }
+
+  promise(kind: PhaseMessage['kind'], view: View, digest: Digest): void {
+    const name = `${kind}:${view}`;
+    if (!this.promises.has(name)) this.promises.set(name, digest);
+  }
+
+  /** Keeps a batch, so that a new view can order it again without fetching it. */
+  keep(batch: Batch): void {
+    this.batches.set(batch.digest, batch);
+    for (const digest of this.batches.keys()) {
+      if (this.batches.size <= batchesMax) return;
+      if (digest !== this.prepared?.prePrepare.digest && digest !== batch.digest) this.batches.delete(digest);
+    }
+  }
+
+  batchOf(digest: Digest): Batch | undefined {
+    return this.batches.get(digest) ?? (this.committed?.digest === digest ? this.committed : undefined);
+  }
+
+  /** A new view begins: its votes are counted anew; what was prepared and committed stays. */
+  enterView(): void {
+    this.prePrepare = undefined;
+    this.prepares = new Map();
+    this.commits = new Map();
+    this.isDone = false;
+    this.resends = 0;
   }
 }
 

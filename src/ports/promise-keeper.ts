@@ -9,6 +9,6 @@ export interface PromiseKeeper {
   keep(promises: readonly Promised[]): void;
   /** All promises that may still matter. */
   read(): readonly Promised[];
-  /** Promises at or below this sequence number no longer matter. */
+  /** Votes at or below this sequence number no longer matter, nor views below the highest. */
   forget(upTo: number): void;
 }

@@ -1,10 +1,10 @@
 import type { Configuration } from '../pbft/configuration.js';
 import type { BatchReplies, Effect, Executed } from '../pbft/effects.js';
 import type { Input } from '../pbft/inputs.js';
-import type { CommittedCertificate, PhaseMessage, Promised } from '../pbft/messages.js';
+import type { CommittedCertificate, PhaseMessage, Promised, ReplicaMessage } from '../pbft/messages.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { Replica } from '../pbft/replica.js';
-import type { SequenceNumber } from '../pbft/types.js';
+import { digest, sequence, type Digest, type SequenceNumber } from '../pbft/types.js';
 import type { Channel } from '../ports/bus.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
@@ -12,7 +12,8 @@ import type { Outbox } from '../ports/outbox.js';
 import type { PromiseKeeper } from '../ports/promise-keeper.js';
 import type { Sealer } from '../wire/envelope.js';
 import { encodeReplyAttachments, encodeReplyBody } from '../wire/reply.js';
-import { fieldOf, fields } from './log-entries.js';
+import { nullBatch, type BatchBook } from './batch-book.js';
+import { fields, placeOf } from './log-entries.js';
 import type { MessageBook } from './message-book.js';
 import { RefusalCounter } from './refusal-counter.js';
 import type { Service } from './service.js';
@@ -20,8 +21,6 @@ import { TurnBuilder } from './turn-builder.js';
 
 /** Bytes that may wait to be written and sent; beyond it inputs are dropped until Redis takes them (rule 31). */
 const outgoingBytesMax = 64 * 1024 * 1024;
-/** Promises are pruned after this many executions. */
-const pruneInterval = 128;
 /** Contradictions that are kept to be shown. */
 const evidenceMax = 64;
 
@@ -31,6 +30,7 @@ export interface HostOptions {
   readonly names: readonly string[];
   readonly service: Service;
   readonly book: MessageBook;
+  readonly batches: BatchBook;
   readonly sealer: Sealer;
   readonly outbox: Outbox;
   readonly log: MessageLog;
@@ -38,7 +38,11 @@ export interface HostOptions {
   readonly logger: Logger;
   /** Told when something happened that no peer can cause: the process must end. */
   readonly onFailure: (error: unknown) => void;
+  /** Asks a peer for a batch that the new view orders. */
+  readonly onBatchWanted: (place: SequenceNumber, wanted: Digest) => void;
 }
+
+const noDigest = digest('0'.repeat(64));
 
 /**
  * Steps the core and carries its effects out, in their order: what is to be persisted is in the log before anything
@@ -60,16 +64,21 @@ export class Host {
   private idle: (() => void) | undefined;
 
   constructor(private readonly options: HostOptions) {
-    const { configuration, service, book } = options;
+    const { configuration, service, batches } = options;
     this.replica = new Replica(configuration, {
       application: service,
-      digestOfBatch: (content) => book.digestOfBatch(content),
+      digestOfBatch: (content) => batches.digestOf(content),
+      nullBatch,
     });
   }
 
   /** Why this replica says nothing just now; '' when it takes part. */
   get notVoting(): string {
-    return this.options.outbox.trouble ?? '';
+    const { replica } = this;
+    if (this.options.outbox.trouble !== undefined) return this.options.outbox.trouble;
+    if (replica.isCorrupt) return 'the state differs from what a quorum has';
+    if (replica.isChangingView && replica.isAmnesiac) return 'the log has lost votes; waiting for the next view';
+    return '';
   }
 
   /** Whether so much waits to be sent that inputs must be dropped. */
@@ -103,6 +112,7 @@ export class Host {
   }
 
   private carryOut(effect: Effect): void {
+    const { logger } = this.options;
     switch (effect.kind) {
       case 'persist':
         this.persist(effect.message);
@@ -114,7 +124,24 @@ export class Host {
         this.reply(effect.gateway, effect.replies, effect.items);
         break;
       case 'executed':
-        this.onExecuted(effect.sequence);
+        this.turn.write('replica', 'last-executed', Buffer.from(String(effect.sequence)));
+        break;
+      case 'stable':
+        this.turn.write('replica', 'stable-checkpoint', Buffer.from(String(effect.checkpoint.sequence)));
+        this.options.promises.forget(effect.checkpoint.sequence);
+        break;
+      case 'forward':
+        for (const bundle of effect.bundles) this.turn.publish('request', this.options.batches.frameOf(bundle));
+        break;
+      case 'fetch-batch':
+        this.options.onBatchWanted(effect.sequence, effect.digest);
+        break;
+      case 'view':
+        this.turn.write('replica', 'view', Buffer.from(String(effect.view)));
+        logger.info({ view: effect.view }, effect.isChanging ? 'asks for a new view' : 'enters a view');
+        break;
+      case 'corrupt':
+        logger.error({ sequence: effect.sequence }, 'our state differs from what a quorum has: we stop voting');
         break;
       case 'refused':
         this.refuse(effect.reason);
@@ -122,7 +149,7 @@ export class Host {
       case 'evidence':
         this.contradictions++;
         if (this.evidence.length < evidenceMax) this.evidence.push(effect);
-        this.options.logger.error(
+        logger.error(
           { replica: this.nameOf(effect.first.replica), kind: effect.first.kind, sequence: effect.first.sequence },
           'a replica contradicts itself: proof that it is faulty',
         );
@@ -130,26 +157,30 @@ export class Host {
     }
   }
 
-  private persist(message: PhaseMessage | CommittedCertificate): void {
-    const { book, configuration } = this.options;
+  private persist(message: ReplicaMessage | CommittedCertificate): void {
+    const { book, batches, configuration } = this.options;
     if (message.kind === 'certificate') {
       const place = message.commits[0]?.sequence ?? 0;
-      this.turn.write(place, fields.batch, book.batchOf(message));
+      this.turn.write(place, fields.batch, batches.encode(message.batch));
       for (const commit of message.commits) this.persist(commit);
       return;
     }
-    this.turn.write(
-      message.sequence,
-      fieldOf(message, (replica) => this.nameOf(replica)),
-      book.frameOf(message),
-    );
-    if (message.replica === configuration.self) this.promised.push(message);
-  }
-
-  private onExecuted(sequence: SequenceNumber): void {
-    this.turn.write('replica', 'view', Buffer.from(String(this.replica.view)));
-    this.turn.write('replica', 'last-executed', Buffer.from(String(sequence)));
-    if (sequence % pruneInterval === 0) this.options.promises.forget(sequence);
+    const { place, field } = placeOf(message, (replica) => this.nameOf(replica));
+    this.turn.write(place, field, book.frameOf(message));
+    if (message.replica !== configuration.self) return;
+    switch (message.kind) {
+      case 'pre-prepare':
+      case 'prepare':
+      case 'commit':
+        this.promised.push(message);
+        break;
+      case 'view-change':
+        this.promised.push({ kind: 'view-change', view: message.view, sequence: sequence(0), digest: noDigest });
+        break;
+      case 'checkpoint':
+      case 'new-view':
+        break; // they follow from what is promised already
+    }
   }
 
   /** One signature for all replies of a batch, made once however often they are asked for. */

@@ -1,10 +1,12 @@
 import type { RefusalReason } from '../pbft/refusal.js';
-import { sequence } from '../pbft/types.js';
+import { replicaIndex, sequence } from '../pbft/types.js';
 import type { Channel } from '../ports/bus.js';
 import type { Opener } from '../wire/envelope.js';
 import { decoded, splitPacket, type Frame } from '../wire/frame.js';
 import { decodePhaseBody } from '../wire/phase.js';
 import { decodeCertificate, decodeDecided } from '../wire/service.js';
+import { decodeCheckpoint, decodeNewView, decodeViewChange } from '../wire/views.js';
+import type { BatchBook } from './batch-book.js';
 import type { Host } from './host.js';
 import type { MessageBook } from './message-book.js';
 
@@ -12,105 +14,146 @@ import type { MessageBook } from './message-book.js';
 export interface ServiceFrames {
   onStatus(frame: Frame): RefusalReason | undefined;
   onFetch(frame: Frame): RefusalReason | undefined;
+  onFetchBatch(frame: Frame): RefusalReason | undefined;
   onQuery(frame: Frame): RefusalReason | undefined;
+}
+
+export interface InboxOptions {
+  readonly self: number;
+  readonly host: Host;
+  readonly opener: Opener;
+  readonly book: MessageBook;
+  readonly batches: BatchBook;
+  readonly services: ServiceFrames;
 }
 
 /**
  * Takes what arrives on the channels apart and hands the core what is verified. Cheap checks come first: size, form,
- * cluster, channel, epoch, signer, then what the core can tell from the header alone, and only then the signature
+ * cluster, channel, epoch, signer, then what the core can tell from the header alone, and only then signatures
  * (rule 8). Never throws for what arrived; each frame that is not taken is counted under its reason.
  */
 export class Inbox {
-  constructor(
-    private readonly self: number,
-    private readonly host: Host,
-    private readonly opener: Opener,
-    private readonly book: MessageBook,
-    private readonly services: ServiceFrames,
-  ) {}
+  constructor(private readonly options: InboxOptions) {}
 
   onPayload(channel: Channel, payload: Buffer): void {
+    const { host } = this.options;
     const frames = splitPacket(payload);
     if (typeof frames === 'string') {
-      this.host.refuse(frames);
+      host.refuse(frames);
       return;
     }
     for (const bytes of frames) {
       const reason = this.onFrame(channel, bytes);
-      if (reason !== undefined) this.host.refuse(reason);
+      if (reason !== undefined) host.refuse(reason);
     }
   }
 
   private onFrame(channel: Channel, bytes: Buffer): RefusalReason | undefined {
-    const frame = this.opener.open(bytes, channel);
+    const { opener, host, services } = this.options;
+    const frame = opener.open(bytes, channel);
     if (typeof frame === 'string') return frame;
-    if (this.host.isOverloaded && frame.kind !== 'status') return 'overloaded';
+    if (frame.kind === 'status') return services.onStatus(frame);
+    if (frame.signer === this.options.self) return undefined; // our own words come back to us: they are known
+    if (host.isOverloaded) return 'overloaded';
     switch (frame.kind) {
       case 'pre-prepare':
       case 'prepare':
       case 'commit':
         return this.onPhase(frame, frame.kind);
+      case 'checkpoint':
+        return this.onCheckpoint(frame);
+      case 'view-change':
+      case 'new-view':
+        return this.onView(frame, frame.kind);
       case 'request':
         return this.onRequest(frame);
       case 'decided':
         return this.onDecided(frame);
-      case 'status':
-        return this.services.onStatus(frame);
+      case 'batch':
+        return this.onBatch(frame);
       case 'fetch':
-        return this.services.onFetch(frame);
+        return services.onFetch(frame);
+      case 'fetch-batch':
+        return services.onFetchBatch(frame);
       case 'query':
-        return this.services.onQuery(frame);
+        return services.onQuery(frame);
       case 'reply':
       case 'query-reply':
-      case 'checkpoint':
-      case 'view-change':
-      case 'new-view':
         return 'wrong-channel';
     }
   }
 
   private onPhase(frame: Frame, kind: 'pre-prepare' | 'prepare' | 'commit'): RefusalReason | undefined {
-    if (frame.signer === this.self) return undefined; // our own words come back to us; the core has them already
+    const { host, opener, book } = this.options;
     const header = decoded(() => decodePhaseBody(kind, frame.signer, frame.body));
     if (header === 'malformed-frame') return header;
-    const reason = this.host.replica.screen(header);
+    const reason = host.replica.screen(header);
     if (reason !== undefined) return reason;
-    if (!this.opener.verify(frame)) return 'bad-signature';
-    const message = this.book.phaseMessage(frame);
+    if (!opener.verify(frame)) return 'bad-signature';
+    const message = book.phaseMessage(frame);
     if (typeof message === 'string') return message;
-    this.host.step({ kind: 'message', message });
+    host.step({ kind: 'message', message });
+    return undefined;
+  }
+
+  private onCheckpoint(frame: Frame): RefusalReason | undefined {
+    const { host, opener, book } = this.options;
+    const body = decoded(() => decodeCheckpoint(frame.body));
+    if (body === 'malformed-frame') return body;
+    const reason = host.replica.screenCheckpoint(body.sequence, replicaIndex(frame.signer));
+    if (reason !== undefined) return reason;
+    if (!opener.verify(frame)) return 'bad-signature';
+    const message = book.checkpoint(frame);
+    if (typeof message === 'string') return message;
+    host.step({ kind: 'message', message });
+    return undefined;
+  }
+
+  private onView(frame: Frame, kind: 'view-change' | 'new-view'): RefusalReason | undefined {
+    const { host, opener, book } = this.options;
+    const body = decoded(() => (kind === 'view-change' ? decodeViewChange(frame.body) : decodeNewView(frame.body)));
+    if (body === 'malformed-frame') return body;
+    const reason = host.replica.screenView(kind, body.view, replicaIndex(frame.signer));
+    if (reason !== undefined) return reason;
+    if (!opener.verify(frame)) return 'bad-signature';
+    const message = kind === 'view-change' ? book.viewChange(frame) : book.newView(frame);
+    if (typeof message === 'string') return message;
+    host.step({ kind: 'message', message });
     return undefined;
   }
 
   private onRequest(frame: Frame): RefusalReason | undefined {
-    const bundle = this.book.bundle(frame.bytes);
+    const bundle = this.options.batches.bundle(frame.bytes);
     if (typeof bundle === 'string') return bundle;
-    this.host.step({ kind: 'request', bundle });
+    this.options.host.step({ kind: 'request', bundle });
     return undefined;
   }
 
   private onDecided(frame: Frame): RefusalReason | undefined {
-    if (frame.signer === this.self) return undefined;
+    const { host, opener, book } = this.options;
     const decided = decoded(() => decodeDecided(frame.body));
     if (decided === 'malformed-frame') return decided;
-    const { replica } = this.host;
-    if (replica.isCommitted(sequence(decided.sequence))) return 'duplicate';
-    if (decided.sequence > replica.highWaterMark) return 'outside-window';
-    if (!this.opener.verify(frame)) return 'bad-signature';
+    if (host.replica.isCommitted(sequence(decided.sequence))) return 'duplicate';
+    if (!opener.verify(frame)) return 'bad-signature';
     const parts = decoded(() => decodeCertificate(frame.attachment));
     if (parts === 'malformed-frame') return parts;
-    const commits = [];
-    for (const bytes of parts.commitFrames) {
-      const commit = this.opener.openInner(bytes, 'commit');
-      if (typeof commit === 'string') return commit;
-      if (!this.opener.verify(commit)) return 'bad-signature';
-      const message = this.book.phaseMessage(commit);
-      if (typeof message === 'string') return message;
-      commits.push(message);
-    }
-    const certificate = this.book.certificate(parts.batch, commits);
+    const certificate = book.certificate(parts.batch, parts.commitFrames);
     if (typeof certificate === 'string') return certificate;
-    this.host.step({ kind: 'certificate', certificate });
+    host.step({ kind: 'certificate', certificate });
+    return undefined;
+  }
+
+  /** A batch is known by its digest: who sent it does not matter, but must be one of us. */
+  private onBatch(frame: Frame): RefusalReason | undefined {
+    const { host, opener, batches } = this.options;
+    const body = decoded(() => decodeCheckpoint(frame.body));
+    if (body === 'malformed-frame') return body;
+    if (!host.replica.wantsBatch(body.sequence, body.digest)) return 'duplicate';
+    if (!opener.verify(frame)) return 'bad-signature';
+    const batch = batches.verified(frame.attachment);
+    if (typeof batch === 'string') return batch;
+    if (batch.digest !== body.digest) return 'digest-mismatch';
+    host.step({ kind: 'batch', sequence: body.sequence, batch });
     return undefined;
   }
 }

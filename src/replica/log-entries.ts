@@ -1,4 +1,4 @@
-import type { PhaseMessage } from '../pbft/messages.js';
+import type { ReplicaMessage } from '../pbft/messages.js';
 import { quorumSize } from '../pbft/quorum.js';
 import type { Opener } from '../wire/envelope.js';
 import { decoded, decodeFrame, type Frame } from '../wire/frame.js';
@@ -9,18 +9,32 @@ export const fields = {
   prePrepare: (view: number): string => `pre-prepare:${view}`,
   prepare: (view: number, replica: string): string => `prepare:${view}:${replica}`,
   commit: (view: number, replica: string): string => `commit:${view}:${replica}`,
+  /** In the replica's own hash: the newest of each kind. */
+  checkpoint: (replica: string): string => `checkpoint:${replica}`,
+  viewChange: 'view-change',
+  newView: 'new-view',
   /** The batch alone, where it came with a certificate and not with a PRE-PREPARE. */
   batch: 'batch',
 } as const;
 
-export function fieldOf(message: PhaseMessage, nameOf: (replica: number) => string): string {
+/** Where in the log a message is kept. */
+export function placeOf(
+  message: ReplicaMessage,
+  nameOf: (replica: number) => string,
+): { readonly place: number | 'replica'; readonly field: string } {
   switch (message.kind) {
     case 'pre-prepare':
-      return fields.prePrepare(message.view);
+      return { place: message.sequence, field: fields.prePrepare(message.view) };
     case 'prepare':
-      return fields.prepare(message.view, nameOf(message.replica));
+      return { place: message.sequence, field: fields.prepare(message.view, nameOf(message.replica)) };
     case 'commit':
-      return fields.commit(message.view, nameOf(message.replica));
+      return { place: message.sequence, field: fields.commit(message.view, nameOf(message.replica)) };
+    case 'checkpoint':
+      return { place: 'replica', field: fields.checkpoint(nameOf(message.replica)) };
+    case 'view-change':
+      return { place: 'replica', field: fields.viewChange };
+    case 'new-view':
+      return { place: 'replica', field: fields.newView };
   }
 }
 

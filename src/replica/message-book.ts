@@ -1,57 +1,70 @@
-import { sha256 } from '../crypto/digest.js';
-import type { CommittedCertificate, PhaseMessage, RequestBundle } from '../pbft/messages.js';
+import type {
+  Checkpoint,
+  Commit,
+  CommittedCertificate,
+  NewView,
+  PhaseMessage,
+  PreparedCertificate,
+  PrePrepare,
+  ReplicaMessage,
+  ViewChange,
+} from '../pbft/messages.js';
+import { primaryOf } from '../pbft/quorum.js';
 import type { RefusalReason } from '../pbft/refusal.js';
-import type { Digest, View } from '../pbft/types.js';
-import { decodeBundleBody, maySpeakFor } from '../wire/bundle.js';
+import { digest, replicaIndex } from '../pbft/types.js';
 import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
-import { decodeBatch, decodePhaseBody, digestOfBatchBytes, encodeBatch, encodePhaseBody } from '../wire/phase.js';
+import { decodePhaseBody, digestOfBatchBytes, encodePhaseBody } from '../wire/phase.js';
+import {
+  decodeCheckpoint,
+  decodeNewView,
+  decodeViewChange,
+  encodeCheckpoint,
+  encodeNewView,
+  encodeViewChange,
+  type CertificateBody,
+  type Signed,
+  type ViewChangeBody,
+} from '../wire/views.js';
+import type { BatchBook } from './batch-book.js';
 
-/** Verified bundles that are remembered, so that a PRE-PREPARE does not verify what the request channel brought. */
-const bundlesMax = 8192;
+type SignedMessage = ReplicaMessage;
+
+const noDigest = digest('0'.repeat(64));
 
 export interface MessageBookOptions {
+  readonly self: number;
+  readonly n: number;
   readonly opener: Opener;
   readonly sealer: Sealer;
-  /** Whether an operation is one that the state machine takes. */
-  isValidOperation(operation: Uint8Array): boolean;
+  readonly batches: BatchBook;
 }
 
 /**
- * Knows the bytes of every message that the core has in hand, and makes messages out of verified bytes. The core sees
- * messages only; what is logged, sent again or shown to third parties are the very bytes that their signer signed.
+ * Knows the signature of every message that the core has in hand, and makes messages out of verified frames. The core
+ * sees messages only; what is logged, sent again or shown to third parties is what their signer signed.
  */
 export class MessageBook {
-  private readonly frames = new WeakMap<PhaseMessage, Buffer>();
-  private readonly batches = new WeakMap<PhaseMessage | CommittedCertificate, Buffer>();
-  private readonly bundleFrames = new WeakMap<RequestBundle, Buffer>();
-  private readonly bundles = new Map<Digest, RequestBundle>();
+  private readonly signatures = new WeakMap<SignedMessage, Buffer>();
+  /** Own and received VIEW-CHANGEs and NEW-VIEWs as frames: too large to be encoded again and again. */
+  private readonly frames = new WeakMap<SignedMessage, Buffer>();
 
   constructor(private readonly options: MessageBookOptions) {}
 
-  /** The signed bytes of a message; our own are signed here, once. */
-  frameOf(message: PhaseMessage): Buffer {
-    let frame = this.frames.get(message);
-    if (frame === undefined) {
-      const attachment = message.kind === 'pre-prepare' ? this.batchBytes(message) : undefined;
-      frame = this.options.sealer.seal(message.kind, encodePhaseBody(message), attachment);
-      this.frames.set(message, frame);
-    }
+  /** The message as a frame, to be sent or logged; our own are signed here, once. */
+  frameOf(message: ReplicaMessage): Buffer {
+    const known = this.frames.get(message);
+    if (known !== undefined) return known;
+    const { sealer, batches } = this.options;
+    const body = this.bodyOf(message);
+    const attachment =
+      message.kind === 'pre-prepare' && message.batch !== undefined ? batches.encode(message.batch) : Buffer.alloc(0);
+    const frame = sealer.wrap(message.kind, body, this.signatureOf(message, body), attachment, message.replica);
+    if (message.kind === 'view-change' || message.kind === 'new-view') this.frames.set(message, frame);
     return frame;
   }
 
-  /** The bytes of a certificate's batch. */
-  batchOf(certificate: CommittedCertificate): Buffer {
-    const bytes = this.batches.get(certificate);
-    if (bytes === undefined) throw new Error('a certificate without bytes');
-    return bytes;
-  }
-
-  digestOfBatch(content: { view: View; time: number; bundles: readonly RequestBundle[] }): Digest {
-    return digestOfBatchBytes(this.encode(content));
-  }
-
-  /** A phase message out of a frame whose signature was verified, with its batch if it is a PRE-PREPARE. */
+  /** A phase message out of a frame whose signature was verified; a PRE-PREPARE with its batch, if that is attached. */
   phaseMessage(frame: Frame): PhaseMessage | RefusalReason {
     const { kind } = frame;
     if (kind !== 'pre-prepare' && kind !== 'prepare' && kind !== 'commit') return 'unknown-kind';
@@ -60,80 +73,175 @@ export class MessageBook {
     let message: PhaseMessage;
     if (kind === 'pre-prepare') {
       // A batch that its primary did not sign for is not worth verifying bundle by bundle.
-      if (digestOfBatchBytes(frame.attachment) !== header.digest) return 'digest-mismatch';
-      const batch = decoded(() => decodeBatch(frame.attachment, (bytes) => this.bundle(bytes)));
+      if (frame.attachment.length > 0 && digestOfBatchBytes(frame.attachment) !== header.digest)
+        return 'digest-mismatch';
+      const batch = frame.attachment.length === 0 ? undefined : this.options.batches.verified(frame.attachment);
       if (typeof batch === 'string') return batch;
       message = { ...header, kind, batch };
     } else {
       message = { ...header, kind };
     }
+    this.signatures.set(message, frame.signature);
+    return message;
+  }
+
+  /** A certificate out of a batch's bytes and COMMIT frames, whose signatures are verified here. */
+  certificate(batchBytes: Buffer, commitFrames: readonly Buffer[]): CommittedCertificate | RefusalReason {
+    const { opener, batches } = this.options;
+    const commits: Commit[] = [];
+    for (const bytes of commitFrames) {
+      const frame = opener.openInner(bytes, 'commit');
+      if (typeof frame === 'string') return frame;
+      if (!opener.verify(frame)) return 'bad-signature';
+      const message = this.phaseMessage(frame);
+      if (typeof message === 'string') return message;
+      if (message.kind === 'commit') commits.push(message);
+    }
+    const batch = batches.agreed(batchBytes);
+    return typeof batch === 'string' ? batch : { kind: 'certificate', batch, commits };
+  }
+
+  /** A CHECKPOINT out of a frame whose signature was verified. */
+  checkpoint(frame: Frame): Checkpoint | RefusalReason {
+    const body = decoded(() => decodeCheckpoint(frame.body));
+    if (body === 'malformed-frame') return body;
+    const message: Checkpoint = { kind: 'checkpoint', ...body, replica: replicaIndex(frame.signer) };
+    this.signatures.set(message, frame.signature);
+    return message;
+  }
+
+  /** A VIEW-CHANGE out of a frame whose signature was verified; every signature inside it is verified here. */
+  viewChange(frame: Frame): ViewChange | RefusalReason {
+    const body = decoded(() => decodeViewChange(frame.body));
+    if (body === 'malformed-frame') return body;
+    const proof = body.stable.signatures.map((signed) => this.provenCheckpoint(body.stable, signed));
+    const prepared = body.prepared.map((certificate) => this.provenCertificate(certificate));
+    const checkpoints = proof.filter((checkpoint) => checkpoint !== undefined);
+    const certificates = prepared.filter((certificate) => certificate !== undefined);
+    if (checkpoints.length < proof.length || certificates.length < prepared.length) return 'bad-signature';
+    const message: ViewChange = {
+      kind: 'view-change',
+      view: body.view,
+      replica: replicaIndex(frame.signer),
+      stable: { sequence: body.stable.sequence, proof: checkpoints },
+      prepared: certificates,
+    };
+    this.signatures.set(message, frame.signature);
     this.frames.set(message, frame.bytes);
     return message;
   }
 
-  /**
-   * A certificate out of a batch and COMMIT messages. The bundles' signatures need no look: q replicas committed to the
-   * batch, and at least one of them is correct and has verified it.
-   */
-  certificate(batchBytes: Buffer, commits: readonly PhaseMessage[]): CommittedCertificate | RefusalReason {
-    const batch = decoded(() => decodeBatch(batchBytes, (bytes) => this.decodeBundle(bytes)));
-    if (typeof batch === 'string') return batch;
-    const votes = commits.filter((commit) => commit.kind === 'commit');
-    if (votes.length < commits.length) return 'invalid-certificate';
-    const certificate: CommittedCertificate = { kind: 'certificate', batch, commits: votes };
-    this.batches.set(certificate, batchBytes);
-    return certificate;
+  /** A NEW-VIEW out of a frame whose signature was verified; every signature inside it is verified here. */
+  newView(frame: Frame): NewView | RefusalReason {
+    const { opener } = this.options;
+    const body = decoded(() => decodeNewView(frame.body));
+    if (body === 'malformed-frame') return body;
+    const viewChanges: ViewChange[] = [];
+    for (const bytes of body.viewChangeFrames) {
+      const inner = opener.openInner(bytes, 'view-change');
+      if (typeof inner === 'string') return inner;
+      if (!opener.verify(inner)) return 'bad-signature';
+      const viewChange = this.viewChange(inner);
+      if (typeof viewChange === 'string') return viewChange;
+      viewChanges.push(viewChange);
+    }
+    const replica = replicaIndex(frame.signer);
+    const prePrepares: PrePrepare[] = [];
+    for (const { sequence, digest: ordered, signature } of body.prePrepares) {
+      const header = { view: body.view, sequence, digest: ordered };
+      const message: PrePrepare = { kind: 'pre-prepare', ...header, replica, batch: undefined };
+      if (!this.isGenuine(message, { signer: frame.signer, signature })) return 'bad-signature';
+      prePrepares.push(message);
+    }
+    const message: NewView = { kind: 'new-view', view: body.view, replica, viewChanges, prePrepares };
+    this.signatures.set(message, frame.signature);
+    this.frames.set(message, frame.bytes);
+    return message;
   }
 
-  /**
-   * A bundle out of its frame, all verified: the gateway was admitted and signed it, speaks for these clients, and the
-   * operations are ones that the state machine takes (rule 9).
-   */
-  bundle(bytes: Buffer): RequestBundle | RefusalReason {
-    const id = sha256(bytes);
-    const known = this.bundles.get(id);
-    if (known !== undefined) return known;
-    const bundle = this.decodeBundle(bytes, (frame) => this.options.opener.verify(frame));
-    if (typeof bundle === 'string') return bundle;
-    if (!bundle.requests.every(({ client }) => maySpeakFor(bundle.gateway, client))) return 'foreign-client';
-    if (!bundle.requests.every(({ operation }) => this.options.isValidOperation(operation))) return 'invalid-operation';
-    if (this.bundles.size >= bundlesMax) this.forgetOldestBundle();
-    this.bundles.set(id, bundle);
-    return bundle;
+  private provenCheckpoint(of: ViewChangeBody['stable'], signed: Signed): Checkpoint | undefined {
+    const replica = replicaIndex(signed.signer);
+    const message: Checkpoint = { kind: 'checkpoint', sequence: of.sequence, digest: of.digest, replica };
+    return this.isGenuine(message, signed) ? message : undefined;
   }
 
-  private decodeBundle(bytes: Buffer, isGenuine?: (frame: Frame) => boolean): RequestBundle | RefusalReason {
-    const frame = this.options.opener.openInner(bytes, 'request');
-    if (typeof frame === 'string') return frame;
-    const contents = decoded(() => decodeBundleBody(frame.body, bytes.length));
-    if (contents === 'malformed-frame') return contents;
-    if (isGenuine !== undefined && !isGenuine(frame)) return 'bad-signature';
-    this.bundleFrames.set(contents.bundle, bytes);
-    return contents.bundle;
+  private provenCertificate(certificate: CertificateBody): PreparedCertificate | undefined {
+    const { view, sequence, digest: agreed } = certificate;
+    const primary = primaryOf(view, this.options.n);
+    const vote = { view, sequence, digest: agreed };
+    const prePrepare: PrePrepare = { kind: 'pre-prepare', ...vote, replica: primary, batch: undefined };
+    if (!this.isGenuine(prePrepare, { signer: primary, signature: certificate.prePrepare })) return undefined;
+    const prepares = [];
+    for (const signed of certificate.prepares) {
+      const prepare = { kind: 'prepare', ...vote, replica: replicaIndex(signed.signer) } as const;
+      if (!this.isGenuine(prepare, signed)) return undefined;
+      prepares.push(prepare);
+    }
+    return { prePrepare, prepares };
   }
 
-  private forgetOldestBundle(): void {
-    for (const id of this.bundles.keys()) {
-      this.bundles.delete(id);
-      return;
+  /** Whether the signature is the signer's under the message, which is then known by it. */
+  private isGenuine(message: PhaseMessage | Checkpoint, { signer, signature }: Signed): boolean {
+    const { opener, n } = this.options;
+    if (signer >= n || !opener.verify({ kind: message.kind, signer, body: this.bodyOf(message), signature }))
+      return false;
+    this.signatures.set(message, signature);
+    return true;
+  }
+
+  private signatureOf(message: SignedMessage, body: Buffer): Buffer {
+    let signature = this.signatures.get(message);
+    if (signature === undefined) {
+      if (message.replica !== this.options.self) throw new Error(`no signature of replica ${message.replica} is known`);
+      signature = this.options.sealer.signatureOf(message.kind, body);
+      this.signatures.set(message, signature);
+    }
+    return signature;
+  }
+
+  private signedBy(message: PhaseMessage | Checkpoint): Signed {
+    return { signer: message.replica, signature: this.signatureOf(message, this.bodyOf(message)) };
+  }
+
+  private bodyOf(message: SignedMessage): Buffer {
+    switch (message.kind) {
+      case 'pre-prepare':
+      case 'prepare':
+      case 'commit':
+        return encodePhaseBody(message);
+      case 'checkpoint':
+        return encodeCheckpoint(message);
+      case 'view-change':
+        return this.viewChangeBody(message);
+      case 'new-view':
+        return this.newViewBody(message);
     }
   }
 
-  private batchBytes(message: PhaseMessage & { kind: 'pre-prepare' }): Buffer {
-    let bytes = this.batches.get(message);
-    if (bytes === undefined) {
-      bytes = this.encode(message.batch);
-      this.batches.set(message, bytes);
-    }
-    return bytes;
-  }
-
-  private encode({ view, time, bundles }: { view: View; time: number; bundles: readonly RequestBundle[] }): Buffer {
-    const frames = bundles.map((bundle) => {
-      const frame = this.bundleFrames.get(bundle);
-      if (frame === undefined) throw new Error('a bundle without bytes');
-      return frame;
+  private viewChangeBody({ view, stable, prepared }: ViewChange): Buffer {
+    const signatures = stable.proof.map((checkpoint) => this.signedBy(checkpoint));
+    return encodeViewChange({
+      view,
+      stable: { sequence: stable.sequence, digest: stable.proof[0]?.digest ?? noDigest, signatures },
+      prepared: prepared.map(({ prePrepare, prepares }) => ({
+        view: prePrepare.view,
+        sequence: prePrepare.sequence,
+        digest: prePrepare.digest,
+        prePrepare: this.signedBy(prePrepare).signature,
+        prepares: prepares.map((prepare) => this.signedBy(prepare)),
+      })),
     });
-    return encodeBatch(view, time, frames);
+  }
+
+  private newViewBody({ view, viewChanges, prePrepares }: NewView): Buffer {
+    return encodeNewView({
+      view,
+      viewChangeFrames: viewChanges.map((viewChange) => this.frameOf(viewChange)),
+      prePrepares: prePrepares.map((message) => ({
+        sequence: message.sequence,
+        digest: message.digest,
+        signature: this.signedBy(message).signature,
+      })),
+    });
   }
 }

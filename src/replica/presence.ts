@@ -18,8 +18,8 @@ export interface PresenceOptions {
   /** The rest of what a status says. */
   describe(): Omit<Status, 'incarnation' | 'rival' | 'startedAt'>;
   announce(publications: readonly Publication[]): void;
-  /** A peer's word on how far it is. */
-  onPeer(replica: number, lastExecuted: number): void;
+  /** A peer's word on itself. */
+  onPeer(replica: number, status: Status): void;
   /** A living process has the same identity, and this one is the younger: it must end (rule 35). */
   onTwin(): void;
 }
@@ -49,7 +49,7 @@ export class Presence {
     if (isOwn && status.incarnation === this.options.incarnation) return undefined;
     if (!this.options.opener.verify(frame)) return 'bad-signature';
     if (isOwn) this.onOwnIdentity(status);
-    else this.options.onPeer(frame.signer, status.lastExecuted);
+    else this.options.onPeer(frame.signer, status);
     return undefined;
   }
 

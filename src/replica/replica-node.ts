@@ -1,5 +1,6 @@
 import type { Configuration } from '../pbft/configuration.js';
 import type { RefusalReason } from '../pbft/refusal.js';
+import type { Digest, SequenceNumber } from '../pbft/types.js';
 import type { Channel, SubscriptionListener } from '../ports/bus.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
@@ -9,6 +10,8 @@ import type { Signer, Verifier } from '../ports/signatures.js';
 import { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, gatewaySigner, type Frame } from '../wire/frame.js';
 import { decodeFetch, decodeQuery, encodeFetch, encodeQueryReply, type Status } from '../wire/service.js';
+import { decodeFetchBatch, encodeCheckpoint, encodeFetchBatch } from '../wire/views.js';
+import { BatchBook } from './batch-book.js';
 import { CatchUp } from './catch-up.js';
 import { Host } from './host.js';
 import { Inbox, type ServiceFrames } from './inbox.js';
@@ -20,7 +23,17 @@ import type { Service } from './service.js';
 import { packets } from '../wire/packets.js';
 
 /** The channels that a replica listens to. */
-export const replicaChannels: readonly Channel[] = ['request', 'pre-prepare', 'prepare', 'commit', 'status', 'state'];
+export const replicaChannels: readonly Channel[] = [
+  'request',
+  'pre-prepare',
+  'prepare',
+  'commit',
+  'checkpoint',
+  'view-change',
+  'new-view',
+  'status',
+  'state',
+];
 
 /** How often `tick` is to be called, milliseconds: the unit of all of a replica's timers. */
 export const tickMs = 50;
@@ -55,7 +68,9 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
   private readonly opener: Opener;
   private readonly sealer: Sealer;
   private readonly book: MessageBook;
+  private readonly batches: BatchBook;
   private isRunning = false;
+  private batchTarget = 0;
   private ticks = 0;
 
   constructor(private readonly options: ReplicaNodeOptions) {
@@ -64,13 +79,16 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     const context = { genesisDigest, epoch, n };
     this.opener = new Opener(context, options.verifier);
     this.sealer = new Sealer(context, options.signer, self);
-    this.book = new MessageBook({
-      opener: this.opener,
-      sealer: this.sealer,
-      isValidOperation: (operation) => service.isValidOperation(operation),
-    });
-    this.host = new Host({ ...options, book: this.book, sealer: this.sealer });
-    this.inbox = new Inbox(self, this.host, this.opener, this.book, this);
+    const { opener, sealer } = this;
+    this.batches = new BatchBook({ opener, isValidOperation: (operation) => service.isValidOperation(operation) });
+    const { batches } = this;
+    this.book = new MessageBook({ self, n, opener, sealer, batches });
+    const { book } = this;
+    const onBatchWanted = (place: SequenceNumber, digest: Digest): void => {
+      this.askForBatch(place, digest);
+    };
+    this.host = new Host({ ...options, book, batches, sealer, onBatchWanted });
+    this.inbox = new Inbox({ self, host: this.host, opener, book, batches, services: this });
     const announce = outbox.announce.bind(outbox);
     this.presence = new Presence({
       ...options,
@@ -79,8 +97,8 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
       sealer: this.sealer,
       announce,
       describe: () => this.describe(),
-      onPeer: (replica, lastExecuted) => {
-        this.catchUp.onStatus(replica, lastExecuted);
+      onPeer: (replica, status) => {
+        this.onPeer(replica, status);
       },
       onTwin: () => {
         options.onTwin();
@@ -103,16 +121,15 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
 
   /** Reads the log back. */
   async restore(): Promise<void> {
-    const { log, promises, genesisDigest, logger, configuration } = this.options;
     const { host, opener, book } = this;
-    await restore({ host, log, promises, opener, book, genesisDigest, n: configuration.n, logger });
+    await restore({ ...this.options, host, opener, book });
   }
 
   /** Takes part from now on. */
   run(now: number): void {
     this.isRunning = true;
     this.presence.isProbing = false;
-    this.tick(now);
+    this.tick(now, true);
     this.presence.announce();
   }
 
@@ -121,10 +138,15 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     await this.host.stop();
   }
 
-  /** Time passes: to be called every `tickMs`. `now` in milliseconds since 1970. */
-  tick(now: number): void {
+  /**
+   * Time passes: to be called every `tickMs`.
+   * @param now milliseconds since 1970
+   * @param isConnected whether messages can arrive; while they cannot, nobody is suspected
+   */
+  tick(now: number, isConnected: boolean): void {
     if (!this.isRunning) return;
-    this.host.step({ kind: 'tick', now });
+    const isReachable = isConnected && this.options.outbox.trouble === undefined;
+    this.host.step({ kind: 'tick', now, isConnected: isReachable });
     const fetch = this.catchUp.tick(this.host.replica.lastExecuted);
     if (fetch !== undefined) {
       this.options.outbox.announce(packets('state', [this.sealer.seal('fetch', encodeFetch(fetch))]));
@@ -159,6 +181,18 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     return this.library.request(fetch, channel) ? undefined : 'overloaded';
   }
 
+  onFetchBatch(frame: Frame): RefusalReason | undefined {
+    const wanted = decoded(() => decodeFetchBatch(frame.body));
+    if (wanted === 'malformed-frame') return wanted;
+    if (wanted.target !== this.options.configuration.self) return undefined;
+    if (!this.opener.verify(frame)) return 'bad-signature';
+    const batch = this.host.replica.batchOf(wanted.sequence, wanted.digest);
+    if (batch === undefined) return undefined;
+    const body = encodeCheckpoint(wanted);
+    this.options.outbox.announce(packets('state', [this.sealer.seal('batch', body, this.batches.encode(batch))]));
+    return undefined;
+  }
+
   /** Answers a read-only request from the committed state (paper §4.4). */
   onQuery(frame: Frame): RefusalReason | undefined {
     if (frame.signer !== gatewaySigner) return 'unknown-signer';
@@ -178,13 +212,31 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     return undefined;
   }
 
+  /** A peer that has executed our stable checkpoint and lacks its proof missed the CHECKPOINTs: it gets them again. */
+  private onPeer(replica: number, status: Status): void {
+    this.catchUp.onStatus(replica, status.lastExecuted);
+    const { stable } = this.host.replica;
+    if (status.stableCheckpoint >= stable.sequence || status.lastExecuted < stable.sequence) return;
+    const frames = stable.proof.map((checkpoint) => this.book.frameOf(checkpoint));
+    this.options.outbox.announce(packets('checkpoint', frames));
+  }
+
+  /** Asks one replica after the other, a new one each time. */
+  private askForBatch(place: SequenceNumber, digest: Digest): void {
+    const { n, self } = this.options.configuration;
+    this.batchTarget = (this.batchTarget + 1) % n;
+    if (this.batchTarget === self) this.batchTarget = (this.batchTarget + 1) % n;
+    const body = encodeFetchBatch({ target: this.batchTarget, sequence: place, digest });
+    this.options.outbox.announce(packets('state', [this.sealer.seal('fetch-batch', body)]));
+  }
+
   private describe(): Omit<Status, 'incarnation' | 'rival' | 'startedAt'> {
     const { replica, refusals, contradictions, notVoting } = this.host;
     const contradicted = contradictions > 0 ? ([['evidence', contradictions]] as const) : [];
     return {
       view: replica.view,
       lastExecuted: replica.lastExecuted,
-      stableCheckpoint: 0,
+      stableCheckpoint: replica.stable.sequence,
       stateDigest: this.options.service.stateDigest(),
       notVoting: this.isRunning ? notVoting : 'starting',
       refused: [...refusals.entries(), ...contradicted],

@@ -1,9 +1,13 @@
+import type { RefusalReason } from '../pbft/refusal.js';
+import type { Checkpoint, NewView, PhaseMessage, ViewChange } from '../pbft/messages.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
 import type { PromiseKeeper } from '../ports/promise-keeper.js';
 import type { Opener } from '../wire/envelope.js';
+import type { Frame } from '../wire/frame.js';
+import type { Kind } from '../wire/kinds.js';
 import type { Host } from './host.js';
-import { certificateIn, readEntry, type LogEntry } from './log-entries.js';
+import { certificateIn, fields, readEntry, type LogEntry } from './log-entries.js';
 import type { MessageBook } from './message-book.js';
 
 /** Sequence numbers that are read at once. */
@@ -16,65 +20,96 @@ export interface RestoreOptions {
   readonly opener: Opener;
   readonly book: MessageBook;
   readonly genesisDigest: Buffer;
-  readonly n: number;
+  readonly names: readonly string[];
   readonly logger: Logger;
 }
 
 /**
  * Reads a replica's own log back after a restart. The log is not trusted (rule 30): a batch is executed again only on q
- * verified COMMITs, and what this identity has promised comes from its data folder, so that a log which was deleted,
- * edited or rolled back can neither change history nor make the replica contradict itself.
+ * verified COMMITs, everything else is verified as if it came over the bus, and what this identity has promised comes
+ * from its data folder: a log that was deleted, edited or rolled back can neither change history nor make the replica
+ * contradict itself.
  */
 export async function restore(options: RestoreOptions): Promise<void> {
-  const { host, logger } = options;
-  const entries = entriesFrom(options, 1);
-  let pending = await entries.next();
-  while (pending.done !== true && executeEntry(options, pending.value)) pending = await entries.next();
-  const executed = host.replica.lastExecuted;
-  for (const promise of options.promises.read()) host.step({ kind: 'promise', promise });
-  for (let left = host.replica.highWaterMark - executed; left > 0 && pending.done !== true; left--) {
-    restoreVotes(options, pending.value);
-    pending = await entries.next();
+  const { host, logger, promises, log } = options;
+  await executeAgain(options);
+  const own = await log.readReplica();
+  for (const name of options.names) restoreView(options, own[fields.checkpoint(name)], 'checkpoint');
+  for (const promise of promises.read()) host.step({ kind: 'promise', promise });
+  restoreView(options, own[fields.viewChange], 'view-change');
+  restoreView(options, own[fields.newView], 'new-view');
+  for await (const entry of entriesFrom(options, host.replica.stable.sequence + 1, host.replica.highWaterMark)) {
+    restoreVotes(options, entry);
   }
-  await entries.return(undefined);
-  const promised = Math.max(0, ...options.promises.read().map((promise) => promise.sequence));
-  if (promised > host.replica.highWaterMark) {
-    logger.warn({ executed, promised }, 'the log in Redis is older than what this replica has promised');
+  const { lastExecuted, view, isAmnesiac } = host.replica;
+  if (isAmnesiac) logger.error({}, 'the log in Redis has lost what this replica has voted for (rule 28)');
+  logger.info({ lastExecuted, view }, `read the log back up to ${lastExecuted}`);
+}
+
+/** Executes again what is proven to be committed, up to the first gap; the rest comes from peers. */
+async function executeAgain(options: RestoreOptions): Promise<void> {
+  const { host, book, opener, names } = options;
+  for await (const entry of entriesFrom(options, 1, Number.MAX_SAFE_INTEGER)) {
+    const found = certificateIn(entry, names.length, opener);
+    if (found === undefined) return;
+    const certificate = book.certificate(
+      found.batch,
+      found.commits.map(({ bytes }) => bytes),
+    );
+    const before = host.replica.lastExecuted;
+    if (typeof certificate !== 'string') host.step({ kind: 'certificate', certificate });
+    if (host.replica.lastExecuted === before) return;
   }
-  logger.info({ executed }, `restored the log up to ${executed}`);
 }
 
 async function* entriesFrom(
   { log, genesisDigest }: RestoreOptions,
   first: number,
+  last: number,
 ): AsyncGenerator<LogEntry, undefined, undefined> {
-  for (let from = first; ; from += readAhead) {
-    const places = Array.from({ length: readAhead }, (_, offset) => from + offset);
+  for (let from = first; from <= last; from += readAhead) {
+    const count = Math.min(readAhead, last - from + 1);
+    const places = Array.from({ length: count }, (_, offset) => from + offset);
     const hashes = await Promise.all(places.map((place) => log.read(place)));
     for (const [offset, hash] of hashes.entries()) yield readEntry(hash, from + offset, genesisDigest);
     if (hashes.every((hash) => Object.keys(hash).length === 0)) return undefined;
   }
 }
 
-/** @returns whether the entry proves that its batch committed, so that it was executed. */
-function executeEntry({ host, book, opener, n }: RestoreOptions, entry: LogEntry): boolean {
-  const found = certificateIn(entry, n, opener);
-  if (found === undefined) return false;
-  const commits = found.commits.map((frame) => book.phaseMessage(frame));
-  const messages = commits.filter((message) => typeof message !== 'string');
-  const certificate = book.certificate(found.batch, messages);
-  if (typeof certificate === 'string') return false;
-  const before = host.replica.lastExecuted;
-  host.step({ kind: 'certificate', certificate });
-  return host.replica.lastExecuted > before;
+function restoreView(
+  { host, opener, book }: RestoreOptions,
+  bytes: Buffer | undefined,
+  kind: 'checkpoint' | 'view-change' | 'new-view',
+): void {
+  if (bytes === undefined) return;
+  const message = openVerified(opener, bytes, kind, (frame): Checkpoint | ViewChange | NewView | RefusalReason => {
+    if (kind === 'checkpoint') return book.checkpoint(frame);
+    return kind === 'view-change' ? book.viewChange(frame) : book.newView(frame);
+  });
+  if (typeof message === 'string') host.refuse(message);
+  else host.step({ kind: 'restore-view', message });
 }
 
-/** What was said and heard where nothing is executed yet; PRE-PREPAREs first, as they were. */
-function restoreVotes({ host, book, opener, n }: RestoreOptions, entry: LogEntry): void {
+function openVerified<M>(
+  opener: Opener,
+  bytes: Buffer,
+  kind: Kind,
+  read: (frame: Frame) => M | RefusalReason,
+): M | RefusalReason {
+  const frame = opener.openInner(bytes, kind);
+  if (typeof frame === 'string') return frame;
+  return opener.verify(frame) ? read(frame) : 'bad-signature';
+}
+
+/** What was said and heard above the stable checkpoint, in all views. */
+function restoreVotes({ host, book, opener, names }: RestoreOptions, entry: LogEntry): void {
   const frames = [...entry.prePrepares, ...entry.prepares, ...entry.commits].map(({ frame }) => frame);
+  const messages: PhaseMessage[] = [];
   for (const frame of frames) {
-    const message = frame.signer < n && opener.verify(frame) ? book.phaseMessage(frame) : 'bad-signature';
+    const isGenuine = frame.signer < names.length && opener.verify(frame);
+    const message = isGenuine ? book.phaseMessage(frame) : 'bad-signature';
     if (typeof message === 'string') host.refuse(message);
-    else host.step({ kind: 'restore', message });
+    else messages.push(message);
   }
+  if (messages.length > 0) host.step({ kind: 'restore', messages });
 }

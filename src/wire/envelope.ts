@@ -35,10 +35,10 @@ export class Sealer {
     return this.signer.sign(Buffer.concat([preamble(genesisDigest, epoch, kind), body]));
   }
 
-  /** A frame with a signature made before: one signature serves several frames that differ in their attachment. */
-  wrap(kind: Kind, body: Buffer, signature: Buffer, attachment: Buffer): Buffer {
+  /** A frame with a signature made before, perhaps by another: the signature does not cover the attachment. */
+  wrap(kind: Kind, body: Buffer, signature: Buffer, attachment: Buffer, signer = this.index): Buffer {
     const { genesisDigest, epoch } = this.context;
-    return encodeFrame({ kind, epoch, signer: this.index, body, signature, attachment, genesisDigest });
+    return encodeFrame({ kind, epoch, signer, body, signature, attachment, genesisDigest });
   }
 }
 
@@ -48,12 +48,17 @@ const kindsOfChannel: Readonly<Record<string, readonly Kind[]>> = {
   'pre-prepare': ['pre-prepare'],
   prepare: ['prepare'],
   commit: ['commit'],
+  checkpoint: ['checkpoint'],
+  'view-change': ['view-change'],
+  'new-view': ['new-view'],
   status: ['status'],
-  state: ['fetch', 'decided'],
+  state: ['fetch', 'decided', 'fetch-batch', 'batch'],
   reply: ['reply', 'query-reply', 'decided'],
 };
 
 const gatewayKinds: readonly Kind[] = ['request', 'query', 'fetch'];
+/** Only these have an attachment. */
+const carryingKinds: readonly Kind[] = ['pre-prepare', 'reply', 'decided', 'batch'];
 
 /** Takes frames apart, cheapest checks first (rule 8). */
 export class Opener {
@@ -79,7 +84,7 @@ export class Opener {
   }
 
   /** Whether the signer that the frame names has signed it. */
-  verify({ kind, signer, body, signature }: Frame): boolean {
+  verify({ kind, signer, body, signature }: Pick<Frame, 'kind' | 'signer' | 'body' | 'signature'>): boolean {
     const { genesisDigest, epoch } = this.context;
     const message = Buffer.concat([preamble(genesisDigest, epoch, kind), body]);
     if (signer !== gatewaySigner) return this.verifier.verifyReplica(replicaIndex(signer), message, signature);
@@ -94,8 +99,7 @@ export class Opener {
     if (isGateway ? !gatewayKinds.includes(frame.kind) : frame.kind === 'request' || frame.kind === 'query') {
       return 'unknown-signer';
     }
-    const carries = frame.kind === 'pre-prepare' || frame.kind === 'reply' || frame.kind === 'decided';
-    if (!carries && frame.attachment.length > 0) return 'malformed-frame';
+    if (!carryingKinds.includes(frame.kind) && frame.attachment.length > 0) return 'malformed-frame';
     return frame;
   }
 }

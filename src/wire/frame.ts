@@ -30,8 +30,8 @@ export const version = 1;
 export const gatewaySigner = 0xffff;
 export const clusterTagBytes = 8;
 
-/** Bytes of one frame; above the largest batch with its overhead. */
-export const frameBytesMax = 2 * 1024 * 1024;
+/** Bytes of one frame; the largest are NEW-VIEWs, then batches. */
+export const frameBytesMax = 4 * 1024 * 1024;
 /** Bytes of one PUBLISH. */
 export const packetBytesMax = 8 * 1024 * 1024;
 /** Frames in one PUBLISH. */

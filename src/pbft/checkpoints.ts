@@ -1,0 +1,39 @@
+import type { Checkpoint } from './messages.js';
+import type { Digest, ReplicaIndex, SequenceNumber } from './types.js';
+
+/** Checkpoints kept of each signer: the newest ones. */
+const perSignerMax = 8;
+
+/** The CHECKPOINTs heard, the first of each (signer, sequence). Bounded for each signer; old ones give way. */
+export class Checkpoints {
+  private readonly bySigner = new Map<ReplicaIndex, Map<SequenceNumber, Checkpoint>>();
+
+  /** @returns the one that is there already, if any. */
+  add(checkpoint: Checkpoint): Checkpoint | undefined {
+    const own = this.bySigner.get(checkpoint.replica) ?? new Map<SequenceNumber, Checkpoint>();
+    this.bySigner.set(checkpoint.replica, own);
+    const first = own.get(checkpoint.sequence);
+    if (first !== undefined) return first;
+    own.set(checkpoint.sequence, checkpoint);
+    if (own.size > perSignerMax) own.delete([...own.keys()].reduce((a, b) => (a < b ? a : b)));
+    return undefined;
+  }
+
+  of(replica: ReplicaIndex, sequence: SequenceNumber): Checkpoint | undefined {
+    return this.bySigner.get(replica)?.get(sequence);
+  }
+
+  /** Those of distinct replicas with this sequence number and digest. */
+  matching(sequence: SequenceNumber, digest: Digest): readonly Checkpoint[] {
+    return [...this.bySigner.values()].flatMap((own) => {
+      const checkpoint = own.get(sequence);
+      return checkpoint?.digest === digest ? [checkpoint] : [];
+    });
+  }
+
+  dropBelow(sequence: SequenceNumber): void {
+    for (const own of this.bySigner.values()) {
+      for (const place of own.keys()) if (place < sequence) own.delete(place);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { isPreparedProven, isSoundNewView, isSoundViewChange, isStableProven } from './certificates.js';
+import type { Core } from './core.js';
+import { executeReady } from './execution.js';
+import { invariant } from './invariant.js';
+import type { Checkpoint, NewView, PhaseMessage, Prepare, PrePrepare, Promised, ViewChange } from './messages.js';
+import { votesFor, type Slot } from './slot.js';
+import { sequence, type View } from './types.js';
+
+/**
+ * Reading back what this replica knew and said before a restart. It is told in this order: committed batches (executed
+ * as they come), checkpoints, promises, its last VIEW-CHANGE and NEW-VIEW, then the slots above the stable checkpoint. Nothing goes out, and
+ * nothing new is said, until the first tick.
+ */
+
+/** What this identity has said, as its data folder remembers it. */
+export function restorePromise(core: Core, { kind, view, sequence: place, digest }: Promised): void {
+  invariant(core.isRestoring, 'a promise is restored after the start');
+  if (kind === 'view-change') {
+    // Nothing of a lower view moves us any more (rule 18), even if the log in Redis was rolled back to before.
+    if (view > core.view) wantView(core, view);
+    return;
+  }
+  if (place <= core.stable.sequence) return;
+  if (kind === 'commit') core.unproven.set(place, view); // until the log shows what had prepared
+  if (place > core.highWaterMark) return;
+  core.log.open(place).promise(kind, view, digest);
+  if (kind === 'pre-prepare') core.lastProposed = sequence(Math.max(core.lastProposed, place));
+}
+
+export function restoreView(core: Core, message: Checkpoint | ViewChange | NewView): void {
+  invariant(core.isRestoring, 'a view is restored after the start');
+  switch (message.kind) {
+    case 'checkpoint':
+      restoreCheckpoint(core, message);
+      break;
+    case 'new-view':
+      restoreNewView(core, message);
+      break;
+    case 'view-change':
+      if (message.replica !== core.self || message.view < core.view) return;
+      if (!isSoundViewChange(message, core.configuration)) return;
+      core.viewChanges.add(message);
+      wantView(core, message.view);
+      break;
+  }
+}
+
+function restoreCheckpoint(core: Core, message: Checkpoint): void {
+  core.checkpoints.add(message);
+  const proof = core.checkpoints.matching(message.sequence, message.digest);
+  const stable = { sequence: message.sequence, proof };
+  const own = core.checkpoints.of(core.self, message.sequence);
+  if (own?.digest !== message.digest || message.sequence <= core.stable.sequence) return;
+  if (!isStableProven(stable, core.configuration)) return;
+  core.stable = stable;
+  core.log.dropUpTo(stable.sequence);
+}
+
+function restoreNewView(core: Core, message: NewView): void {
+  if (message.view < core.view || (message.view === core.view && !core.isChangingView)) return;
+  if (!isSoundNewView(message, core.configuration, core.environment.nullBatch.digest)) return;
+  core.view = message.view;
+  core.isChangingView = false;
+  core.newView = message;
+}
+
+/** We asked for a view and have not entered it: the view change goes on (rule 21). */
+function wantView(core: Core, view: View): void {
+  core.view = view;
+  core.isChangingView = true;
+  core.newView = undefined;
+}
+
+/** What the log holds of one sequence number: certificates of earlier views, and the votes of this one. */
+export function restoreSlot(core: Core, messages: readonly PhaseMessage[]): void {
+  invariant(core.isRestoring, 'a slot is restored after the start');
+  const place = messages[0]?.sequence;
+  if (place === undefined || place <= core.lowWaterMark || place > core.highWaterMark) return;
+  const slot = core.log.open(place);
+  for (const message of messages) {
+    if (message.replica === core.self) slot.promise(message.kind, message.view, message.digest);
+    if (message.kind === 'pre-prepare' && message.batch !== undefined) slot.keep(message.batch);
+  }
+  slot.prepared = bestCertificate(core, messages);
+  const { prepared } = slot;
+  if (!core.isChangingView) restoreVotes(core, slot, messages);
+  const promisedIn = core.unproven.get(place);
+  if (prepared && promisedIn !== undefined && prepared.prePrepare.view >= promisedIn) core.unproven.delete(place);
+  executeReady(core);
+}
+
+/** The certificate of the highest view that the messages make. */
+function bestCertificate(core: Core, messages: readonly PhaseMessage[]): Slot['prepared'] {
+  const prePrepares = messages.filter((message): message is PrePrepare => message.kind === 'pre-prepare');
+  const prepares = messages.filter((message): message is Prepare => message.kind === 'prepare');
+  const certificates = prePrepares.map((prePrepare) => {
+    const votes = new Map(prepares.filter((vote) => vote.view === prePrepare.view).map((vote) => [vote.replica, vote]));
+    const matching = votesFor(votes, prePrepare.digest).slice(0, core.configuration.q - 1);
+    return { prePrepare, prepares: matching };
+  });
+  return certificates
+    .filter((certificate) => isPreparedProven(certificate, core.configuration))
+    .sort((a, b) => b.prePrepare.view - a.prePrepare.view)[0];
+}
+
+function restoreVotes(core: Core, slot: Slot, messages: readonly PhaseMessage[]): void {
+  for (const message of messages) {
+    if (message.view !== core.view) continue;
+    if (message.kind === 'pre-prepare') slot.prePrepare ??= message;
+    else if (message.kind === 'prepare') slot.prepares.set(message.replica, message);
+    else slot.commits.set(message.replica, message);
+  }
+  const { prePrepare } = slot;
+  if (prePrepare === undefined) return;
+  prePrepare.batch ??= slot.batchOf(prePrepare.digest);
+  if (prePrepare.batch !== undefined && slot.sequence > core.lastExecuted) {
+    core.requests.order(prePrepare.batch, slot.sequence, core.ticks);
+  }
+  if (core.isPrimary) core.lastProposed = sequence(Math.max(core.lastProposed, slot.sequence));
+}

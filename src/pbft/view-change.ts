@@ -1,0 +1,165 @@
+import { isSoundNewView, isSoundViewChange, planNewView } from './certificates.js';
+import type { Core } from './core.js';
+import type { Batch, NewView, PreparedCertificate, PrePrepare, ViewChange } from './messages.js';
+import { advance } from './normal-case.js';
+import { primaryOf } from './quorum.js';
+import { view, type ReplicaIndex, type SequenceNumber, type View } from './types.js';
+
+/**
+ * Stops voting in the old view and asks for `target` (paper §4.4, rule 15): with our stable checkpoint and its proof,
+ * and for every sequence number above it what prepared here, in the certificate of the highest view, whole.
+ */
+export function startViewChange(core: Core, target: View): void {
+  core.view = target;
+  core.isChangingView = true;
+  core.newView = undefined;
+  core.isPrimaryFaulty = false;
+  core.timers.onViewChange();
+  core.emit({ kind: 'view', view: target, isChanging: true });
+  if (core.unproven.size > 0 || core.isCorrupt) return; // we cannot say what we have prepared
+  const prepared: PreparedCertificate[] = [];
+  for (const slot of core.log.values()) if (slot.prepared !== undefined) prepared.push(slot.prepared);
+  prepared.sort((a, b) => a.prePrepare.sequence - b.prePrepare.sequence);
+  const message: ViewChange = { kind: 'view-change', view: target, replica: core.self, stable: core.stable, prepared };
+  core.viewChanges.add(message);
+  core.emit({ kind: 'persist', message });
+  core.emit({ kind: 'broadcast', message });
+  onEnoughViewChanges(core);
+}
+
+/**
+ * A VIEW-CHANGE is taken when
+ * 1. it is for our view or a higher one;
+ * 2. it is the sender's first for that view;
+ * 3. its checkpoint and each of its certificates are proven.
+ * Then: f+1 replicas that ask for views above ours take us along, to the lowest of them (rule 17); and q for the view
+ * that we want let its primary begin it, and start our timer (rule 19).
+ */
+export function onViewChange(core: Core, message: ViewChange): void {
+  const { replica } = message;
+  if (message.view < core.view) return core.emit({ kind: 'refused', reason: 'old-view', replica });
+  if (message.view === core.view && !core.isChangingView) return tellNewView(core, replica);
+  if (!isSoundViewChange(message, core.configuration)) {
+    return core.emit({ kind: 'refused', reason: 'invalid-view-change', replica });
+  }
+  if (!core.viewChanges.add(message)) return core.emit({ kind: 'refused', reason: 'duplicate', replica });
+  const above = core.viewChanges.viewsAbove(core.view);
+  const lowest = above[0];
+  if (lowest !== undefined && above.length > core.configuration.f) startViewChange(core, lowest);
+  else onEnoughViewChanges(core);
+}
+
+/** Somebody still asks for the view that we are in: its primary's NEW-VIEW was lost on the way. */
+function tellNewView(core: Core, replica: ReplicaIndex): void {
+  core.emit({ kind: 'refused', reason: 'old-view', replica });
+  if (core.newView !== undefined && core.newView.replica === core.self) {
+    core.emit({ kind: 'broadcast', message: core.newView });
+  }
+}
+
+function onEnoughViewChanges(core: Core): void {
+  if (!core.isChangingView) return;
+  const viewChanges = core.viewChanges.for(core.view);
+  if (viewChanges.length < core.configuration.q) return;
+  core.timers.sinceQuorum ??= 0;
+  if (core.isPrimary && !core.isRestoring && !core.isCorrupt) beginView(core, viewChanges);
+}
+
+/** The new primary's part: NEW-VIEW with q VIEW-CHANGEs and what follows from them (paper §4.4). */
+function beginView(core: Core, all: readonly ViewChange[]): void {
+  const viewChanges = all.slice(0, core.configuration.q);
+  const plan = planNewView(viewChanges, core.environment.nullBatch.digest);
+  const prePrepares = plan.order.map(({ sequence: place, digest }): PrePrepare => {
+    return { kind: 'pre-prepare', view: core.view, sequence: place, digest, replica: core.self, batch: undefined };
+  });
+  const message: NewView = { kind: 'new-view', view: core.view, replica: core.self, viewChanges, prePrepares };
+  core.emit({ kind: 'persist', message });
+  core.emit({ kind: 'broadcast', message });
+  enterView(core, message);
+}
+
+/**
+ * A NEW-VIEW is taken when
+ * 1. it is for the view that we want, or a higher one than ours (rule 18: never for a lower one);
+ * 2. it is from that view's primary, with q sound VIEW-CHANGEs of distinct replicas for exactly that view;
+ * 3. it orders what we compute from them ourselves.
+ * One that differs proves its primary faulty: the next view begins (rule 16).
+ */
+export function onNewView(core: Core, message: NewView): void {
+  const { replica } = message;
+  const isWanted = message.view > core.view || (message.view === core.view && core.isChangingView);
+  if (!isWanted) return core.emit({ kind: 'refused', reason: 'old-view', replica });
+  if (replica !== primaryOf(message.view, core.configuration.n)) {
+    return core.emit({ kind: 'refused', reason: 'not-primary', replica });
+  }
+  if (!isSoundNewView(message, core.configuration, core.environment.nullBatch.digest)) {
+    core.emit({ kind: 'refused', reason: 'invalid-new-view', replica });
+    if (message.view === core.view) failView(core);
+    return;
+  }
+  core.emit({ kind: 'persist', message });
+  enterView(core, message);
+}
+
+/** The view that we wait for does not come about: ask for the next one, with twice the time (rule 19). */
+export function failView(core: Core): void {
+  core.timers.failures++;
+  startViewChange(core, view(core.view + 1));
+}
+
+/**
+ * Enters a view: what its NEW-VIEW orders goes through the phases again, executed or not; batches that we lack are
+ * fetched; requests that were on their way in the old view wait again for a place (rule 20).
+ */
+export function enterView(core: Core, message: NewView): void {
+  core.view = message.view;
+  core.isChangingView = false;
+  core.newView = message;
+  core.timers.onViewEntered();
+  core.emit({ kind: 'view', view: core.view, isChanging: false });
+  for (const slot of core.log.values()) slot.enterView();
+  core.requests.forgetOrder();
+  for (const prePrepare of message.prePrepares) acceptCarriedOver(core, prePrepare);
+  const { stable, order } = planNewView(message.viewChanges, core.environment.nullBatch.digest);
+  core.lastProposed = order.at(-1)?.sequence ?? stable.sequence;
+}
+
+/** A batch that the view orders and that we lacked has come. */
+export function onBatch(core: Core, place: SequenceNumber, batch: Batch): void {
+  const slot = core.log.get(place);
+  const prePrepare = slot?.prePrepare;
+  if (slot === undefined || prePrepare?.digest !== batch.digest || prePrepare.batch !== undefined) {
+    return core.emit({ kind: 'refused', reason: 'duplicate' });
+  }
+  prePrepare.batch = batch;
+  slot.keep(batch);
+  core.emit({ kind: 'persist', message: prePrepare });
+  if (place > core.lastExecuted) core.requests.order(batch, place, core.ticks);
+  advance(core, slot);
+}
+
+/** Asks again for batches that the view orders and that nobody has sent yet. */
+export function fetchMissing(core: Core): void {
+  for (const { sequence, prePrepare } of core.log.values()) {
+    if (prePrepare === undefined || prePrepare.batch !== undefined || sequence <= core.lastExecuted) continue;
+    core.emit({ kind: 'fetch-batch', sequence, digest: prePrepare.digest });
+  }
+}
+
+/** One PRE-PREPARE of O. It binds us like any other, but was judged when it first prepared. */
+function acceptCarriedOver(core: Core, prePrepare: PrePrepare): void {
+  const { sequence: place, digest } = prePrepare;
+  if (place <= core.lowWaterMark || place > core.highWaterMark) return;
+  const slot = core.log.open(place);
+  const { nullBatch } = core.environment;
+  prePrepare.batch ??= digest === nullBatch.digest ? nullBatch : slot.batchOf(digest);
+  slot.prePrepare = prePrepare;
+  core.emit({ kind: 'persist', message: prePrepare });
+  if (prePrepare.batch === undefined) {
+    core.emit({ kind: 'fetch-batch', sequence: place, digest });
+    return;
+  }
+  slot.keep(prePrepare.batch);
+  if (place > core.lastExecuted) core.requests.order(prePrepare.batch, place, core.ticks);
+  advance(core, slot);
+}

@@ -1,0 +1,99 @@
+import { sha256 } from '../crypto/digest.js';
+import type { Batch, RequestBundle } from '../pbft/messages.js';
+import type { RefusalReason } from '../pbft/refusal.js';
+import { view, type Digest } from '../pbft/types.js';
+import { decodeBundleBody, maySpeakFor } from '../wire/bundle.js';
+import type { Opener } from '../wire/envelope.js';
+import { decoded } from '../wire/frame.js';
+import { decodeBatch, digestOfBatchBytes, encodeBatch } from '../wire/phase.js';
+
+/** Verified bundles that are remembered, so that a PRE-PREPARE does not verify what the request channel brought. */
+const bundlesMax = 8192;
+
+/** The batch without requests, as every replica makes it (paper §4.4). */
+export const nullBatch: Batch = {
+  view: view(0),
+  time: 0,
+  bundles: [],
+  digest: digestOfBatchBytes(encodeBatch(view(0), 0, [])),
+};
+
+export interface BatchBookOptions {
+  readonly opener: Opener;
+  /** Whether an operation is one that the state machine takes. */
+  isValidOperation(operation: Uint8Array): boolean;
+}
+
+/** Makes bundles and batches out of verified bytes, and knows the bytes of each. */
+export class BatchBook {
+  private readonly frames = new WeakMap<RequestBundle, Buffer>();
+  private readonly bundles = new Map<Digest, RequestBundle>();
+
+  constructor(private readonly options: BatchBookOptions) {}
+
+  /**
+   * A bundle out of its frame, all verified: the gateway was admitted and signed it, speaks for these clients, and the
+   * operations are ones that the state machine takes (rule 9).
+   */
+  bundle(bytes: Buffer): RequestBundle | RefusalReason {
+    const id = sha256(bytes);
+    const known = this.bundles.get(id);
+    if (known !== undefined) return known;
+    const bundle = this.decodeBundle(bytes, true);
+    if (typeof bundle === 'string') return bundle;
+    if (!bundle.requests.every(({ client }) => maySpeakFor(bundle.gateway, client))) return 'foreign-client';
+    if (!bundle.requests.every(({ operation }) => this.options.isValidOperation(operation))) return 'invalid-operation';
+    if (this.bundles.size >= bundlesMax) this.forgetOldest();
+    this.bundles.set(id, bundle);
+    return bundle;
+  }
+
+  /** The frame that a bundle came in. */
+  frameOf(bundle: RequestBundle): Buffer {
+    const frame = this.frames.get(bundle);
+    if (frame === undefined) throw new Error('a bundle without bytes');
+    return frame;
+  }
+
+  /** A batch of which every bundle is verified. */
+  verified(bytes: Buffer): Batch | RefusalReason {
+    return decoded(() => decodeBatch(bytes, (frame) => this.bundle(frame)));
+  }
+
+  /**
+   * A batch that q replicas have committed to: at least one of them is correct and has verified its bundles, so that
+   * only their form is looked at.
+   */
+  agreed(bytes: Buffer): Batch | RefusalReason {
+    return decoded(() => decodeBatch(bytes, (frame) => this.decodeBundle(frame, false)));
+  }
+
+  encode({ view: proposedIn, time, bundles }: Pick<Batch, 'view' | 'time' | 'bundles'>): Buffer {
+    return encodeBatch(
+      proposedIn,
+      time,
+      bundles.map((bundle) => this.frameOf(bundle)),
+    );
+  }
+
+  digestOf(content: Pick<Batch, 'view' | 'time' | 'bundles'>): Digest {
+    return digestOfBatchBytes(this.encode(content));
+  }
+
+  private decodeBundle(bytes: Buffer, isToBeVerified: boolean): RequestBundle | RefusalReason {
+    const frame = this.options.opener.openInner(bytes, 'request');
+    if (typeof frame === 'string') return frame;
+    const contents = decoded(() => decodeBundleBody(frame.body, bytes.length));
+    if (contents === 'malformed-frame') return contents;
+    if (isToBeVerified && !this.options.opener.verify(frame)) return 'bad-signature';
+    this.frames.set(contents.bundle, bytes);
+    return contents.bundle;
+  }
+
+  private forgetOldest(): void {
+    for (const id of this.bundles.keys()) {
+      this.bundles.delete(id);
+      return;
+    }
+  }
+}
