@@ -19,6 +19,7 @@ export function tickTimers(core: Core): void {
 function tickView(core: Core): void {
   const { timers, requests } = core;
   const { requestTimeoutTicks } = core.configuration.options;
+  timers.inView++;
   const oldest = requests.oldestWait(core.ticks, core.lastExecuted);
   if (oldest === undefined) {
     timers.sinceProgress = 0;
@@ -31,7 +32,7 @@ function tickView(core: Core): void {
     if (bundles.length > 0 && !core.isPrimary) core.emit({ kind: 'forward', bundles });
   }
   const isStalled = Math.min(timers.sinceProgress, oldest) >= patience;
-  const isCensored = oldest >= patience * censorshipFactor;
+  const isCensored = Math.min(timers.inView, oldest) >= patience * censorshipFactor;
   if (isStalled || isCensored) startViewChange(core, view(core.view + 1));
 }
 

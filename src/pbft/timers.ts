@@ -7,6 +7,8 @@ export const censorshipFactor = 8;
 export class Timers {
   /** Ticks since the last progress while some request waits: the request timer of paper §4.4. */
   sinceProgress = 0;
+  /** Ticks since the view was entered: a request's age before it is not this primary's fault. */
+  inView = 0;
   /** Ticks in a view change since q replicas have asked for the view; `undefined` before (rule 19). */
   sinceQuorum: number | undefined;
   /** Views that failed in a row. */
@@ -32,6 +34,7 @@ export class Timers {
 
   onViewEntered(): void {
     this.sinceProgress = 0;
+    this.inView = 0;
     this.sinceQuorum = undefined;
   }
 }
