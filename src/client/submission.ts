@@ -1,12 +1,8 @@
 import { sha256 } from '../crypto/digest.js';
-import { inclusionPath } from '../crypto/merkle.js';
 import type { Membership } from '../crypto/membership.js';
-import type { Reply } from '../crypto/receipt.js';
+import { buildReply, type Reply } from '../crypto/receipt.js';
 import { QuorateError } from '../errors.js';
 import type { BatchReplies, Executed } from '../pbft/effects.js';
-import type { Digest } from '../pbft/types.js';
-import type { Json } from '../wire/json.js';
-import { hashOfLeaf } from '../wire/reply.js';
 
 /** One replica's verified reply to one request. */
 export interface ReplicaReply {
@@ -51,7 +47,8 @@ export class Submission {
   add(reply: ReplicaReply): void {
     if (this.isSettled || this.replies.has(reply.replica)) return;
     this.replies.set(reply.replica, reply);
-    const same = [...this.replies.values()].filter((other) => statementOf(other) === statementOf(reply));
+    const others = [...this.replies.values()].filter((other) => other !== reply);
+    const same = [reply, ...others.filter((other) => statementOf(other) === statementOf(reply))] as const;
     if (same.length <= this.membership.f) return;
     this.isSettled = true;
     if (reply.item.operationDigest === sha256(this.operation)) this.resolve(this.replyOf(same));
@@ -64,44 +61,10 @@ export class Submission {
     this.reject(error);
   }
 
-  private replyOf(same: readonly ReplicaReply[]): Reply {
-    const [first] = same;
-    if (first === undefined) throw new Error('a reply of nobody');
-    const { item, replies } = first;
-    const { view, sequence, leaves } = replies;
-    const { cluster } = this.membership.genesis;
-    const ordered = [...same].sort((a, b) => a.replica - b.replica);
-    const signatures = ordered.map(({ replica, signature }) => {
-      return { replica: this.membership.replicas[replica]?.name ?? '', signature: signature.toString('base64') };
-    });
-    const path = inclusionPath(leaves.map(hashOfLeaf), item.index).map((hash) => hash.toString('hex'));
-    const { client, timestamp, operationDigest, requestDigest } = item;
-    return {
-      id: requestDigest,
-      client,
-      timestamp,
-      view,
-      sequence,
-      result: JSON.parse(Buffer.from(item.result).toString('utf8')) as Json,
-      receipt: {
-        cluster,
-        epoch: this.membership.epoch,
-        view,
-        sequence,
-        operationDigest,
-        requestDigest,
-        resultDigest: resultDigestOf(first),
-        proof: { index: item.index, size: leaves.length, path },
-        signatures,
-      },
-    };
+  private replyOf(same: readonly [ReplicaReply, ...(readonly ReplicaReply[])]): Reply {
+    const [{ item, replies }] = same;
+    return buildReply({ membership: this.membership, replies, item, signatures: same });
   }
-}
-
-function resultDigestOf({ item, replies }: ReplicaReply): Digest {
-  const leaf = replies.leaves[item.index];
-  if (leaf === undefined) throw new Error('an item without its leaf');
-  return leaf.resultDigest;
 }
 
 /** Equal for replies that say the same of the same request, in the same place of the order. */
