@@ -8,9 +8,10 @@ export const publicKeyBytes = 32;
  * What is wrong with `bytes` as an Ed25519 public key; `undefined` when it is the one encoding of a point of the prime
  * order subgroup other than the identity.
  *
- * node:crypto takes every 32 bytes that decode to some point (rule 6). Under a point of small order one signature fits
- * many messages (under the identity: all of them); a second encoding of one key, or a key with a torsion component, is
- * judged differently by different verifiers, which can fork a cluster.
+ * node:crypto takes every 32 bytes that decode to some point (rule 6), and its versions differ in what they verify under
+ * them. Under a point of small order one signature fits many messages (under the identity: all of them); a second
+ * encoding of one key, or a key with a torsion component, is judged differently by different verifiers, which can fork
+ * a cluster.
  */
 export function publicKeyFault(bytes: Uint8Array): string | undefined {
   if (bytes.length !== publicKeyBytes) return `a public key has ${publicKeyBytes} bytes, not ${bytes.length}`;

@@ -2,7 +2,7 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import type { ReceiptFault } from '../../src/crypto/verify-receipt.js';
 import { sign } from '../../src/crypto/ed25519.js';
 import { preamble, type SignedKind } from '../../src/crypto/genesis.js';
-import { testMembership } from '../unit/crypto/support.js';
+import { signedWithIdentityPoint, testMembership } from '../unit/crypto/support.js';
 import { genuine } from './genuine.js';
 import type { ReceiptVector } from './vector.js';
 
@@ -192,6 +192,7 @@ const refused: readonly (readonly [ReceiptFault, string, string, string])[] = [
   ['invalid-signature', 'other-signer', 'Another replica’s signature.', text.replace('"replica-4"', '"replica-1"')],
   ['invalid-signature', 'bad-extra-signature', 'f+1 valid signatures and an invalid one.', withBadExtra()],
   ['invalid-signature', 'malleated-signature', 'S is above the order of the group.', withMalleated()],
+  ['invalid-signature', 'identity-as-r', 'R is the identity: whoever has the key can make S fit.', withIdentityAsR()],
   ['invalid-signature', 'commit-as-reply', 'Signed as COMMIT.', withPreamble(base.membership.digest, 0, 'commit')],
   ['invalid-signature', 'signed-in-epoch-1', 'Signed in epoch 1.', withPreamble(base.membership.digest, 1, 'reply')],
   [
@@ -205,6 +206,14 @@ const refused: readonly (readonly [ReceiptFault, string, string, string])[] = [
 function withBadExtra(): string {
   return changed(({ signatures }) => {
     signatures.push({ replica: 'replica-1', signature: signatures[0]?.signature ?? '' });
+  });
+}
+
+function withIdentityAsR(): string {
+  return changed(({ signatures }) => {
+    for (const each of signatures) {
+      each.signature = signedWithIdentityPoint(`test-4 ${each.replica}`, base.statement).toString('base64');
+    }
   });
 }
 

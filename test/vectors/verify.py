@@ -116,7 +116,7 @@ def is_sound(public_key):
 def verifies(public_key, message, signature):
     point = decode(public_key)
     r, s = signature[:32], int.from_bytes(signature[32:], "little")
-    if point is None or s >= L:
+    if point is None or r == encode(IDENTITY) or s >= L:
         return False
     h = int.from_bytes(hashlib.sha512(r + public_key + message).digest(), "little") % L
     x, y, z, t = multiply(h, point)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { ed25519 } from '@noble/curves/ed25519.js';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import {
   generateIdentity,
@@ -8,6 +9,7 @@ import {
   sign,
   verify,
 } from '../../../src/crypto/ed25519.js';
+import { identityNamed, signedWithIdentityPoint } from './support.js';
 
 const hex = (text: string) => Buffer.from(text, 'hex');
 
@@ -48,6 +50,14 @@ describe('Ed25519', () => {
     const s = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`) + order;
     const malleated = Buffer.concat([signature.subarray(0, 32), hex(s.toString(16).padStart(64, '0')).reverse()]);
     expect(verify(publicKey, message, malleated)).toBe(false);
+  });
+
+  it('refuses the identity in the place of R, over which versions of Node.js differ', () => {
+    const message = Buffer.from('peace');
+    const signature = signedWithIdentityPoint('Eve', message);
+    const { publicKey, rawPublicKey } = identityNamed('Eve');
+    expect(ed25519.verify(signature, message, rawPublicKey, { zip215: false })).toBe(true); // the equation holds
+    expect(verify(publicKey, message, signature)).toBe(false);
   });
 
   it('makes an identity of a stored private key, and of no other kind of key', () => {
