@@ -63,6 +63,7 @@ export class FolderLock {
   /** Takes a dead holder's link away. Renaming shows which link was taken: a living one goes back. */
   private removeStale(): void {
     const stale = holderOf(this.folder);
+    if (stale === undefined) return;
     const aside = join(this.folder, `${this.socketName}.stale`);
     try {
       renameSync(join(this.folder, lockName), aside);
@@ -71,7 +72,7 @@ export class FolderLock {
     }
     if (readlinkSync(aside) === stale) {
       rmSync(aside, { force: true });
-      if (stale !== undefined) rmSync(join(this.folder, stale), { force: true });
+      rmSync(join(this.folder, stale), { force: true });
     } else {
       renameSync(aside, join(this.folder, lockName));
     }

@@ -78,7 +78,10 @@ export async function join(
   let isReported = false;
   for (;;) {
     signal.throwIfAborted();
-    const posted = await board.proposal().catch(unreachable);
+    const posted = await board.proposal().catch((error: unknown) => {
+      rethrowUnlessUnreachable(error);
+      return undefined;
+    });
     if (posted !== undefined) {
       const proposal = readProposal(posted.genesis, cluster, authority.rawPublicKey);
       const membership = complete(proposal, posted.signatures);
@@ -131,14 +134,14 @@ async function tryStep(options: FoundingOptions, own: Candidate): Promise<Member
     );
     return `waiting for the signatures of ${missing.map((replica) => replica.name).join(', ')} under genesis`;
   } catch (error) {
-    return unreachable(error) ?? 'Redis cannot be reached';
+    rethrowUnlessUnreachable(error);
+    return 'Redis cannot be reached';
   }
 }
 
 /** A lost connection is waited out; everything else is for the user. */
-function unreachable(error: unknown): undefined {
+function rethrowUnlessUnreachable(error: unknown): void {
   if (error instanceof QuorateError || !(error instanceof Error) || error.name === 'AbortError') throw error;
-  return undefined;
 }
 
 async function putUp({ board }: FoundingOptions, own: Candidate): Promise<void> {

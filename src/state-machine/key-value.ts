@@ -60,8 +60,7 @@ export default class KeyValueService implements StateMachine<KeyValueOperation> 
 
   query(query: Json, state: ReadonlyState): Json | undefined {
     const parsed = querySchema.safeParse(query);
-    const value = parsed.success ? state.get(parsed.data.key) : undefined;
-    return value === undefined ? undefined : { value };
+    return parsed.success ? state.get(parsed.data.key) : undefined;
   }
 }
 

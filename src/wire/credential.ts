@@ -1,4 +1,4 @@
-import { Reader, Writer } from './bytes.js';
+import { type Reader, type Writer } from './bytes.js';
 
 /** Who a gateway is: its name and key, and the authority's signature that admitted them. Begins each of its bodies. */
 export interface Credential {
