@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { invalidSetting, processEnvironment } from '../config/settings.js';
 import { QuorateError } from '../errors.js';
 import { Child, describeEnding, type Ending } from './child.js';
@@ -53,30 +54,28 @@ const CONTAINER_FOLDER = '/data';
 const WARDEN = fileURLToPath(new URL('../../bin/warden.mjs', import.meta.url));
 
 /**
- * Starts a real Redis for this machine alone: append-only file, synced at every write, no eviction.
- * @throws {QuorateError} `redis-not-found` when there is none to start; `invalid-setting` when the data folder is in use;
- *   `bus-unavailable` when it does not get ready
+ * Starts a real Redis for this machine alone: append-only file, synced at every write, no eviction. The caller sees to it
+ * that nobody else does so in the same folder: a Redis that is there already was left behind by a run that was killed, and
+ * is stopped.
+ * @throws {QuorateError} `redis-not-found` when there is none to start; `invalid-setting` when one that was left behind
+ *   does not end; `bus-unavailable` when the new one does not get ready
  */
 export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
   const folder = join(options.dataDir, 'redis');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await assertUnused(folder);
+  const last = await readPlace(folder);
+  if (last !== undefined) await endLeftover(last, folder, options.report);
   const source = options.source ?? (await findRedis(systemProbes(options.cacheDir, options.report)));
   options.report(`Redis: ${source.description}`);
-  const address = options.address ?? (await chooseAddress(folder, source, options.preferLoopbackPort === true));
+  const address = options.address ?? (await chooseAddress(folder, source, last, options.preferLoopbackPort === true));
   if ('path' in address) await rm(address.path, { force: true });
-  await writeFile(addressFile(folder), JSON.stringify(address));
   const container = source.kind === 'container' ? containerName(folder) : undefined;
-  const removeContainer = async (): Promise<void> => {
-    if (container !== undefined) await runCommand('docker', ['rm', '--force', container], { timeoutMs: 10_000 });
-  };
-  await removeContainer();
+  await writeFile(placeFile(folder), JSON.stringify({ ...address, container }));
   const logFile = join(options.dataDir, 'logs', 'redis.log');
   const child = new Child({ name: 'redis', ...commandLine(source, folder, address, container), logFile });
   const stop = async (): Promise<void> => {
     await child.stop(STOP_TIMEOUT_MS);
-    await removeContainer();
-    await rm(addressFile(folder), { force: true });
+    await removeContainer(container);
   };
   try {
     await waitUntilReady(child, address);
@@ -86,17 +85,13 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
   }
   const kill = (): void => {
     child.killGroup();
-    void removeContainer(); // killing docker's command line does not kill what it runs
+    void removeContainer(container); // killing docker's command line does not kill what it runs
   };
-  return {
-    url: urlOf(address),
-    address,
-    source,
-    redisCli: clientCommand(source, address),
-    child,
-    stop,
-    kill,
-  };
+  return { url: urlOf(address), address, source, redisCli: clientCommand(source, address), child, stop, kill };
+}
+
+async function removeContainer(name: string | undefined): Promise<void> {
+  if (name !== undefined) await runCommand('docker', ['rm', '--force', name], { timeoutMs: 10_000 });
 }
 
 function clientCommand(source: RedisSource, address: RedisAddress): string {
@@ -104,17 +99,40 @@ function clientCommand(source: RedisSource, address: RedisAddress): string {
   return `${client} ${'path' in address ? `-s ${quote(address.path)}` : `-p ${String(address.port)}`}`;
 }
 
-/** Two servers on one append-only file would ruin it: whoever still answers where the last one listened is named. */
-async function assertUnused(folder: string): Promise<void> {
-  const text = await readFile(addressFile(folder), 'utf8').catch(() => undefined);
-  const address = text === undefined ? undefined : parseAddress(text);
-  if (address === undefined || !(await isOurs(address, folder))) return;
-  const where = 'path' in address ? `-s ${quote(address.path)}` : `-p ${String(address.port)}`;
+/** Where the last Redis of a folder listened, and the container that it ran in. */
+type Place = RedisAddress & { readonly container?: string };
+
+const placeSchema = z.union([
+  z.object({ path: z.string(), container: z.string().optional() }),
+  z.object({ port: z.int(), container: z.string().optional() }),
+]);
+
+function placeFile(folder: string): string {
+  return join(folder, 'address.json');
+}
+
+async function readPlace(folder: string): Promise<Place | undefined> {
+  try {
+    return placeSchema.parse(JSON.parse(await readFile(placeFile(folder), 'utf8'))) as Place;
+  } catch {
+    return undefined; // the first start, or a file that was cut off while it was written
+  }
+}
+
+/** Two servers on one append-only file would ruin it. */
+async function endLeftover(last: Place, folder: string, report: (line: string) => void): Promise<void> {
+  await removeContainer(last.container);
+  if (!(await isOurs(last, folder))) return;
+  report(`A Redis that an earlier run left behind still uses ${folder}: stopping it first.`);
+  await askRedis(last, 'SHUTDOWN', STOP_TIMEOUT_MS);
+  const isGone = await poll(STOP_TIMEOUT_MS, async () => ((await isOurs(last, folder)) ? undefined : true));
+  if (isGone === true) return;
+  const where = 'path' in last ? `-s ${quote(last.path)}` : `-p ${String(last.port)}`;
+  const how = `stop it with: redis-cli ${where} shutdown`;
   throw invalidSetting(
     'DATA_DIR',
     join(folder, '..'),
-    'a folder that no Redis is using. One that an earlier run left behind still does; ' +
-      `stop it with: redis-cli ${where} shutdown`,
+    `a folder that no Redis is using, and an earlier run's does; ${how}`,
   );
 }
 
@@ -122,27 +140,21 @@ async function assertUnused(folder: string): Promise<void> {
 async function isOurs(address: RedisAddress, folder: string): Promise<boolean> {
   const answer = await askRedis(address, 'CONFIG GET dir', PING_TIMEOUT_MS);
   if ('path' in address) return answer !== undefined;
-  return answer?.split('\r\n').some((line) => line === folder || line === CONTAINER_FOLDER) === true;
+  return answer?.split('\r\n').includes(folder) === true;
 }
 
-function addressFile(folder: string): string {
-  return join(folder, 'address.json');
-}
-
-function parseAddress(text: string): RedisAddress | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<{ path: unknown; port: unknown }>;
-    if (typeof value.path === 'string') return { path: value.path };
-    return typeof value.port === 'number' ? { port: value.port } : undefined;
-  } catch {
-    return undefined; // half-written by a run that was cut off before Redis started
-  }
-}
-
-async function chooseAddress(folder: string, source: RedisSource, preferPort: boolean): Promise<RedisAddress> {
+async function chooseAddress(
+  folder: string,
+  source: RedisSource,
+  last: Place | undefined,
+  preferPort: boolean,
+): Promise<RedisAddress> {
   const path = join(folder, 'redis.sock');
   const fits = Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX;
-  return source.kind === 'program' && fits && !preferPort ? { path } : { port: await freePort() };
+  if (source.kind === 'program' && fits && !preferPort) return { path };
+  // The port of last time, so that commands which name it still work.
+  const port = last !== undefined && 'port' in last ? last.port : 0;
+  return { port: await freePort(port).catch(async () => await freePort()) };
 }
 
 function containerName(folder: string): string {

@@ -1,9 +1,12 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { invalidSetting } from '../config/settings.js';
 
-/** @returns a loopback port that is free now. */
-export async function freePort(): Promise<number> {
-  return await portBound('127.0.0.1', 0);
+/**
+ * @returns a loopback port that is free now
+ * @throws the system's error when it has to be `wanted` and that is not free
+ */
+export async function freePort(wanted = 0): Promise<number> {
+  return await portBound('127.0.0.1', wanted);
 }
 
 /**

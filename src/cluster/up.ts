@@ -151,7 +151,9 @@ class Up {
       this.options.report(`${name} is started again (pid ${String(this.cluster.pid(name))}).`);
     } catch (error) {
       if (this.stoppingSince !== undefined) return;
-      this.options.report(`${name} could not be started again: ${error instanceof Error ? error.message : String(error)}`);
+      this.options.report(
+        `${name} could not be started again: ${error instanceof Error ? error.message : String(error)}`,
+      );
       const delayMs = this.restarts.delayFor(name, 0);
       if (delayMs !== undefined) this.startLater(name, delayMs);
     }
