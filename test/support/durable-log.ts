@@ -1,0 +1,79 @@
+import type { Configuration } from '../../src/pbft/configuration.js';
+import type { Input } from '../../src/pbft/inputs.js';
+import type { Batch, CommittedCertificate, PhaseMessage, Promised, ReplicaMessage } from '../../src/pbft/messages.js';
+import { votesFor } from '../../src/pbft/slot.js';
+import { sequence, type Digest } from '../../src/pbft/types.js';
+
+type ViewMessage = Exclude<ReplicaMessage, PhaseMessage>;
+
+/** What a replica finds after a restart: its log, and the promises in its data folder. */
+export class DurableLog {
+  readonly promises: Promised[] = [];
+  private readonly slots = new Map<number, Map<string, PhaseMessage>>();
+  private readonly batches = new Map<Digest, Batch>();
+  private readonly views: ViewMessage[] = [];
+
+  write(message: ReplicaMessage | CommittedCertificate, self: number): void {
+    switch (message.kind) {
+      case 'certificate':
+        this.batches.set(message.batch.digest, message.batch);
+        for (const vote of message.commits) this.writePhase(vote, self);
+        break;
+      case 'checkpoint':
+      case 'view-change':
+      case 'new-view':
+        this.views.push(message);
+        break;
+      default:
+        this.writePhase(message, self);
+    }
+  }
+
+  /** Loses what the log holds of `places`; the promises are in another place. */
+  lose(...places: readonly number[]): void {
+    for (const place of places) this.slots.delete(place);
+  }
+
+  /** What the host steps a new core with, in its order, before the first tick. */
+  *replay(configuration: Configuration): Generator<Input> {
+    let place = 1;
+    for (; ; place++) {
+      const certificate = this.certificateAt(place, configuration.q);
+      if (certificate === undefined) break;
+      yield { kind: 'certificate', certificate };
+    }
+    for (const promise of this.promises) yield { kind: 'promise', promise };
+    for (const message of this.views) yield { kind: 'restore-view', message };
+    for (const [, slot] of [...this.slots].sort(([a], [b]) => a - b)) {
+      yield { kind: 'restore', messages: [...slot.values()].sort((a, b) => rank(a) - rank(b)) };
+    }
+  }
+
+  private writePhase(message: PhaseMessage, self: number): void {
+    const slot = this.slots.get(message.sequence) ?? new Map<string, PhaseMessage>();
+    this.slots.set(message.sequence, slot);
+    slot.set(`${message.kind}/${message.view}/${message.replica}`, { ...message });
+    if (message.kind === 'pre-prepare' && message.batch !== undefined) this.batches.set(message.digest, message.batch);
+    if (message.replica === self) {
+      const { kind, view, digest } = message;
+      this.promises.push({ kind, view, sequence: sequence(message.sequence), digest });
+    }
+  }
+
+  /** The proof that a batch was committed at `place`, if q COMMITs and the batch are there. */
+  private certificateAt(place: number, q: number): CommittedCertificate | undefined {
+    const commits = [...(this.slots.get(place)?.values() ?? [])].filter((message) => message.kind === 'commit');
+    for (const { digest, view } of commits) {
+      const batch = this.batches.get(digest);
+      const votes = commits.filter((vote) => vote.view === view).map((vote) => [vote.replica, vote] as const);
+      const matching = votesFor(new Map(votes), digest);
+      if (batch !== undefined && matching.length >= q) return { kind: 'certificate', batch, commits: matching };
+    }
+    return undefined;
+  }
+}
+
+/** PRE-PREPAREs come first. */
+function rank({ kind }: PhaseMessage): number {
+  return ['pre-prepare', 'prepare', 'commit'].indexOf(kind);
+}
