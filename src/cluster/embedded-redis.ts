@@ -70,6 +70,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
   const address = options.address ?? (await chooseAddress(folder, source, last, options.preferLoopbackPort === true));
   if ('path' in address) await rm(address.path, { force: true });
   const container = source.kind === 'container' ? containerName(folder) : undefined;
+  await removeContainer(container);
   await writeFile(placeFile(folder), JSON.stringify({ ...address, container }));
   const logFile = join(options.dataDir, 'logs', 'redis.log');
   const child = new Child({ name: 'redis', ...commandLine(source, folder, address, container), logFile });
