@@ -169,7 +169,9 @@ export function commandLine(
   address: RedisAddress,
   container: string | undefined,
 ): { command: string; args: readonly string[]; environment: Readonly<Record<string, string | undefined>> } {
-  const durable = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '', '--maxmemory-policy', 'noeviction'];
+  // No RDB in it: tomorrow's Redis here may be an older one (without its container, say), which could not read that.
+  const log = ['--appendonly', 'yes', '--appendfsync', 'always', '--aof-use-rdb-preamble', 'no'];
+  const durable = [...log, '--save', '', '--maxmemory-policy', 'noeviction'];
   const wardenOf = (argv0: string, command: string, args: readonly string[]): readonly string[] => [
     ...[WARDEN, argv0, command],
     ...args,
