@@ -9,7 +9,8 @@ export class Interrupted extends Error {
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-const KILL_AFTER_MS = 5_000;
+/** npm, told to end, would first finish what it is unpacking; what is half done is done anew the next time. */
+const KILL_AFTER_MS = 2_000;
 const OUTPUT_CHARACTERS_MAX = 200_000;
 
 const running = new Set();
