@@ -15,6 +15,7 @@ export class Connection {
   readonly redis: Redis;
   private readonly heartbeat: NodeJS.Timeout;
   private isBeating = false;
+  private isClosed = false;
 
   constructor(url: string) {
     const options = {
@@ -22,7 +23,8 @@ export class Connection {
       enableOfflineQueue: false, // what cannot be sent now is the caller's to repeat
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,
-      maxRetriesPerRequest: null,
+      maxRetriesPerRequest: 0, // what was not answered when the connection broke has failed, at once
+      disconnectTimeout: 0,
       connectTimeout: commandTimeoutMs,
       commandTimeout: commandTimeoutMs,
       retryStrategy: (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 5), reconnectDelayMaxMs),
@@ -37,7 +39,7 @@ export class Connection {
   }
 
   get connected(): boolean {
-    return this.redis.status === 'ready';
+    return this.redis.status === 'ready' && !this.isClosed;
   }
 
   /** @throws {QuorateError} `bus-unavailable` when Redis cannot be reached now */
@@ -63,7 +65,9 @@ export class Connection {
 
   async close(): Promise<void> {
     clearInterval(this.heartbeat);
-    if (this.connected) await this.redis.quit().catch(() => undefined);
+    const isOpen = this.connected;
+    this.isClosed = true;
+    if (isOpen) await this.redis.quit().catch(() => undefined);
     this.redis.disconnect();
     this.renew();
   }

@@ -29,8 +29,13 @@ export class RedisBus implements Bus {
       listener.onConnected();
     };
 
-    await connection.open();
-    await resubscribe();
+    try {
+      await connection.open();
+      await resubscribe();
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
     redis.on('ready', () => void resubscribe().catch(() => connection.renew()));
     return {
       get connected() {

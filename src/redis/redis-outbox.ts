@@ -67,7 +67,8 @@ export class RedisOutbox implements Outbox {
     writes: readonly LogWrite[],
     publications: readonly Publication[],
   ): Promise<void> {
-    const transaction = connection.redis.multi();
+    // Redis that is out of memory queues nothing in a MULTI, not even what writes nothing.
+    const transaction = writes.length > 0 ? connection.redis.multi() : connection.redis.pipeline();
     for (const { place, fields } of writes) {
       const key = place === 'replica' ? this.keys.replica(this.replica) : this.keys.log(this.replica, place);
       transaction.hset(key, fields as Record<string, Buffer>);

@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Promised } from '../../src/pbft/messages.js';
+import { digest, sequence, view } from '../../src/pbft/types.js';
+import type { PromiseKeeper } from '../../src/ports/promise-keeper.js';
+
+export function promise(kind: Promised['kind'], place: number, mark = 1): Promised {
+  return { kind, view: view(0), sequence: sequence(place), digest: digest(mark.toString(16).padStart(64, '0')) };
+}
+
+/** What `PromiseKeeper` promises. `reopen` gives the keeper that a process finds which was killed and started again. */
+export function promiseKeeperSuite(make: () => { keeper: PromiseKeeper; reopen: () => PromiseKeeper }): void {
+  describe('promise keeper', () => {
+    it('has none at first', () => {
+      expect(make().keeper.read()).toEqual([]);
+    });
+
+    it('gives back what was kept, over a crash at any moment', () => {
+      const { keeper, reopen } = make();
+      const first = [promise('pre-prepare', 1), promise('prepare', 2, 0xabc)];
+      const second = [promise('commit', 1), { ...promise('commit', 2), view: view(2 ** 40) }];
+      keeper.keep(first);
+      expect(reopen().read()).toEqual(first);
+      const again = reopen();
+      again.keep([]);
+      again.keep(second);
+      expect(again.read()).toEqual([...first, ...second]);
+      expect(reopen().read()).toEqual([...first, ...second]);
+    });
+
+    it('forgets up to a sequence number and keeps what lies beyond', () => {
+      const { keeper } = make();
+      keeper.keep([1, 2, 3, 4].map((place) => promise('prepare', place)));
+      keeper.forget(2);
+      expect(keeper.read()).toEqual([promise('prepare', 3), promise('prepare', 4)]);
+      keeper.keep([promise('prepare', 5)]);
+      expect(keeper.read().map((kept) => kept.sequence)).toEqual([3, 4, 5]);
+    });
+
+    it('never loses after a crash what it had not forgotten', () => {
+      const { keeper, reopen } = make();
+      keeper.keep([1, 2, 3].map((place) => promise('commit', place)));
+      keeper.forget(1);
+      expect(reopen().read()).toEqual(expect.arrayContaining([promise('commit', 2), promise('commit', 3)]));
+    });
+  });
+}
