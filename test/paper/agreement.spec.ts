@@ -73,24 +73,24 @@ function attack(n: number, random: Random, q = quorumSize(n)): number {
 /** "The algorithm provides safety if all non-faulty replicas agree on the sequence numbers of requests" (OSDI '99 §4.5.1). */
 describe('safety (OSDI §4.5.1)', () => {
   it.each([4, 5, 6, 7])('%d correct replicas execute the same in any order of delivery', (n) => {
-    forEachSeed(15, (random) => busyDay(new CoreCluster({ n, random }), random));
+    forEachSeed(10, (random) => busyDay(new CoreCluster({ n, random }), random));
   });
 
   it.each([4, 5, 6, 7])('%d correct replicas execute the same when messages are lost and repeated', (n) => {
-    forEachSeed(15, (random) => busyDay(new CoreCluster({ n, random, loss: 0.3, duplication: 0.3 }), random));
+    forEachSeed(10, (random) => busyDay(new CoreCluster({ n, random, loss: 0.3, duplication: 0.3 }), random));
   });
 
   it.each([4, 7])(
     '%d replicas that die at any moment and come back neither contradict themselves nor each other',
     (n) => {
       const faults = { loss: 0.1, duplication: 0.1, crashes: 0.05 };
-      forEachSeed(25, (random) => busyDay(new CoreCluster({ n, random, ...faults }), random));
+      forEachSeed(10, (random) => busyDay(new CoreCluster({ n, random, ...faults }), random));
     },
   );
 
   it.each([4, 5, 6, 7])('a primary that equivocates makes no two correct replicas of %d differ', (n) => {
     let batches = 0;
-    forEachSeed(200, (random) => (batches += attack(n, random)));
+    forEachSeed(120, (random) => (batches += attack(n, random)));
     expect(batches).toBeGreaterThan(0);
   });
 

@@ -69,6 +69,15 @@ describe('agreed time (OSDI §4.6)', () => {
     expect(votes(primary.submit(ask('c', 2)))).toMatchObject([{ sequence: 2, batch: { time: clockStart + 100 } }]);
   });
 
+  it('a primary whose clock lags further behind it than backups bear says nothing, and goes on living', () => {
+    const primary = new CheckedReplica({ self: 0 });
+    const ahead = timed(1, clockStart + tolerance + 1);
+    primary.step({ kind: 'certificate', certificate: certificate(ahead) });
+    expect(primary.application.history).toEqual(['c#1']);
+    expect(() => primary.submit(ask('c', 2))).not.toThrow();
+    expect(() => primary.ticks(3)).not.toThrow();
+  });
+
   it('never goes back for the state machine, even if batches out of order were agreed', () => {
     const replica = new CheckedReplica();
     for (const [index, time] of [50, 20, 60].entries()) {

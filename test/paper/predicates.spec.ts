@@ -73,7 +73,9 @@ function check(self: number, n: number, order: (about: PrePrepare) => readonly P
   const { replica, about } = begun(self, n);
   const expectation = new Expectation(about, quorumSize(n), self);
   if (self === 0) expectation.take(about);
-  for (const message of order(about)) expect(doings(replica, message)).toEqual(expectation.take(message));
+  const messages = order(about);
+  const does = messages.map((message) => doings(replica, message));
+  expect(does).toEqual(messages.map((message) => expectation.take(message)));
 }
 
 /** Some votes are missing, and f replicas vote for something else. */

@@ -15,10 +15,17 @@ function answer({ value = 'x', lastExecuted = 10, lastPrepared = lastExecuted }:
   return { nonce: 1, lastExecuted, lastPrepared, value: bytes };
 }
 
+interface RoundOptions {
+  readonly n?: number;
+  readonly consistency?: QueryAnswer['consistency'];
+  /** All answers come from one replica. */
+  readonly isRepeated?: boolean;
+}
+
 /** The answer of a round that got these answers, from replica 0 on; 'none yet' while it waits for more. */
 async function round(
   answers: readonly (QueryReply | undefined)[],
-  { n = 4, consistency = 'linearizable', isRepeated = false } = {},
+  { n = 4, consistency = 'linearizable', isRepeated = false }: RoundOptions = {},
 ): Promise<QueryAnswer | undefined | 'none yet'> {
   const asked = new QueryRound(1, consistency, 0, testMembership(n));
   for (const [index, reply] of answers.entries()) if (reply !== undefined) asked.add(isRepeated ? 0 : index, reply);
@@ -26,8 +33,8 @@ async function round(
 }
 
 /**
- * OSDI '99 §5.1.3: "the client waits for 2f+1 replies from different replicas with the same result", here for q; if they
- * do not come it "retransmits the request as a regular read-write request".
+ * OSDI '99 §5.1: the client waits for 2f+1 replies with the same result from different replicas, here for q; if they do
+ * not come, it sends its request as one that is ordered.
  */
 describe('read-only requests (OSDI §5.1)', () => {
   it.each([

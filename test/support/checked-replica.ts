@@ -115,6 +115,7 @@ export class CheckedReplica {
 
   private take(input: Input): readonly Effect[] {
     if (input.kind === 'tick') this.isRestoring = false;
+    if (this.isRestoring) this.checker.restored(input);
     return this.core.step(input);
   }
 

@@ -42,8 +42,9 @@ export class DurableLog {
       if (certificate === undefined) break;
       yield { kind: 'certificate', certificate };
     }
+    for (const message of this.views) if (message.kind === 'checkpoint') yield { kind: 'restore-view', message };
     for (const promise of this.promises) yield { kind: 'promise', promise };
-    for (const message of this.views) yield { kind: 'restore-view', message };
+    for (const message of this.views) if (message.kind !== 'checkpoint') yield { kind: 'restore-view', message };
     for (const [, slot] of [...this.slots].sort(([a], [b]) => a - b)) {
       yield { kind: 'restore', messages: [...slot.values()].sort((a, b) => rank(a) - rank(b)) };
     }

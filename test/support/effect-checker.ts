@@ -1,5 +1,6 @@
 import type { Configuration } from '../../src/pbft/configuration.js';
 import type { Effect } from '../../src/pbft/effects.js';
+import type { Input } from '../../src/pbft/inputs.js';
 import type { CommittedCertificate, PhaseMessage, ReplicaMessage } from '../../src/pbft/messages.js';
 import { primaryOf } from '../../src/pbft/quorum.js';
 import type { Subject } from './core-messages.js';
@@ -33,6 +34,12 @@ export class EffectChecker {
   /** The replica was restarted: it begins at 0 again, but its log and its word remain. */
   restarted(): void {
     this.lastExecuted = 0;
+  }
+
+  /** What the log is found to hold at the start was persisted. */
+  restored(input: Input): void {
+    if (input.kind === 'restore') for (const message of input.messages) this.onPersist(message);
+    if (input.kind === 'certificate') this.onPersist(input.certificate);
   }
 
   observe(effect: Effect, isRestoring: boolean): void {

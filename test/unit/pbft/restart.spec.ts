@@ -1,0 +1,236 @@
+import { describe, expect, it } from '@jest/globals';
+import type { PhaseMessage, PrePrepare } from '../../../src/pbft/messages.js';
+import { view } from '../../../src/pbft/types.js';
+import { CheckedReplica, executed, refusals, sent, votes } from '../../support/checked-replica.js';
+import {
+  ask,
+  certificate,
+  checkpoint,
+  commit,
+  prepare,
+  prePrepare,
+  batch,
+  proposal,
+} from '../../support/core-messages.js';
+
+const about = proposal(1);
+const other = proposal(1, 'somebody else');
+
+/** What replica 1 gets of the instance at `place`, until it executes. */
+function instance(place: number): PhaseMessage[] {
+  const message = proposal(place);
+  return [message, prepare(2, message), commit(0, message), commit(2, message)];
+}
+
+/** A replica that has executed 1 and 2, is prepared at 3, and has accepted 4. */
+function midway(): CheckedReplica {
+  const replica = new CheckedReplica();
+  replica.receive(...instance(1), ...instance(2), ...instance(3).slice(0, 2), ...instance(4).slice(0, 1));
+  expect(replica.summary).toMatchObject({ lastExecuted: 2, lastPrepared: 3 });
+  return replica;
+}
+
+describe('a replica that reads its log back', () => {
+  it('is where it was before', () => {
+    const replica = midway();
+    const before = replica.summary;
+    replica.restart();
+    expect(replica.summary).toEqual(before);
+  });
+
+  it('says and answers nothing until its first tick', () => {
+    const replica = midway();
+    const effects = replica.restart({ isTicked: false });
+    expect(executed(effects)).toEqual([1, 2]);
+    expect(new Set(effects.map(({ kind }) => kind))).toEqual(new Set(['executed']));
+  });
+
+  it('has nothing to say at its first tick that it has said before', () => {
+    const replica = midway();
+    replica.restart({ isTicked: false });
+    expect(votes(replica.tick())).toEqual([]);
+  });
+
+  it('goes on where it was, and comes to the same as one that lived on', () => {
+    const [one, two] = [midway(), midway()];
+    one.restart();
+    const rest = [...instance(3).slice(2), ...instance(4).slice(1)];
+    expect(one.receive(...rest)).toEqual(two.receive(...rest));
+    expect(one.summary).toEqual(two.summary);
+  });
+
+  it('answers a repeated request as before', () => {
+    const replica = midway();
+    const answer = replica.submit(ask('client-1', 1));
+    replica.restart();
+    expect(replica.submit(ask('client-1', 1))).toEqual(answer);
+  });
+
+  it('says again what came to nothing', () => {
+    const replica = midway();
+    replica.restart();
+    const again = sent(replica.ticks(8)) as PhaseMessage[];
+    const [third, fourth] = [proposal(3), proposal(4)];
+    expect(again).toEqual(expect.arrayContaining([prepare(1, third), commit(1, third), prepare(1, fourth)]));
+  });
+
+  it('takes nothing for restored after its first tick', () => {
+    const replica = new CheckedReplica();
+    const promise = { kind: 'prepare', view: view(0), sequence: about.sequence, digest: about.digest } as const;
+    expect(() => replica.step({ kind: 'promise', promise })).toThrow('invariant violated');
+    expect(() => replica.step({ kind: 'restore', messages: [about] })).toThrow('invariant violated');
+  });
+
+  it('survives a death at any moment of an instance, without contradicting itself', () => {
+    const messages = [...instance(2), ...instance(1)];
+    for (let step = 0; step < messages.length; step++) {
+      for (let done = 0; done <= 12; done++) {
+        const replica = new CheckedReplica();
+        replica.receive(...messages.slice(0, step));
+        replica.stepAndCrash({ kind: 'message', message: messages[step]! }, (count) => Math.min(done, count));
+        // Everybody repeats everything, as they do when there is no progress; what had its proof already is there.
+        replica.receive(...instance(1), ...instance(2));
+        expect(replica.application.history).toEqual(['client-1#1', 'client-1#2']);
+      }
+    }
+  });
+
+  it('survives the death of a primary at any moment of a proposal: it proposes nothing else at the same place', () => {
+    for (let done = 0; done <= 4; done++) {
+      const primary = new CheckedReplica({ self: 0 });
+      const bundle = ask('c', 1);
+      const before = votes(primary.stepAndCrash({ kind: 'request', bundle }, (count) => Math.min(done, count)));
+      const after = votes([...primary.submit(ask('d', 1)), ...primary.submit(bundle), ...primary.ticks(100)]);
+      const digests = new Map(
+        [...before, ...after].map((message) => [`${message.sequence}:${message.digest}`, message.sequence]),
+      );
+      expect(new Set(digests.values()).size).toBe(digests.size);
+    }
+  });
+});
+
+/** Nothing contradicts what this identity has said, even if its log is gone (rule 28). */
+describe('a promise', () => {
+  /** A replica whose log is lost, and which has promised these messages. It is not started. */
+  function having(...messages: readonly PhaseMessage[]): CheckedReplica {
+    const replica = new CheckedReplica({
+      self: messages[0]!.replica,
+      isStarted: false,
+      checkpointInterval: 4,
+      logSize: 8,
+    });
+    for (const { kind, view: number, sequence, digest } of messages) {
+      replica.step({ kind: 'promise', promise: { kind, view: number, sequence, digest } });
+    }
+    return replica;
+  }
+
+  it.each(['prepare', 'commit'] as const)('(%s) keeps a replica from voting for another batch there', (kind) => {
+    const replica = having(kind === 'prepare' ? prepare(1, about) : commit(1, about));
+    replica.tick();
+    const effects = replica.receive(other, prepare(2, other), prepare(3, other));
+    expect(votes(effects).filter((vote) => vote.kind === kind)).toEqual([]);
+  });
+
+  it('to prepare a batch has another one refused', () => {
+    const replica = having(prepare(1, about));
+    replica.tick();
+    expect(refusals(replica.receive(other))).toEqual(['may-have-voted']);
+    expect(replica.core.lastPrepared).toBe(0);
+  });
+
+  it('may be repeated', () => {
+    const replica = having(prepare(1, about), commit(1, about));
+    replica.tick();
+    expect(votes(replica.receive(about, prepare(2, about)))).toEqual([prepare(1, about), commit(1, about)]);
+  });
+
+  it('of another view or place binds to nothing here', () => {
+    const replica = having(prepare(1, { ...other, view: view(1) }), prepare(1, proposal(2, 'somebody else')));
+    replica.tick();
+    expect(votes(replica.receive(about))).toEqual([prepare(1, about)]);
+  });
+
+  it('to have proposed something keeps a primary from proposing there again', () => {
+    const primary = having(proposal(3));
+    primary.tick();
+    expect(votes(primary.submit(ask('c', 1))).map(({ sequence }) => sequence)).toEqual([4]);
+  });
+
+  it('from before a restart holds after it, too, however often', () => {
+    const replica = new CheckedReplica();
+    replica.receive(about);
+    replica.log.lose(1);
+    replica.restart();
+    replica.restart();
+    expect(refusals(replica.receive(other))).toEqual(['may-have-voted']);
+  });
+
+  /** Peers bring the replica up to here, checkpoints and all. */
+  function catchUp(replica: CheckedReplica, last: number): void {
+    for (let place = 1; place <= last; place++) {
+      const effects = replica.step({ kind: 'certificate', certificate: certificate(proposal(place)) });
+      for (const message of sent(effects)) {
+        if (message.kind !== 'checkpoint') continue;
+        replica.receive(checkpoint(2, place, message.digest), checkpoint(3, place, message.digest));
+      }
+    }
+    expect(replica.core.highWaterMark).toBeGreaterThan(last);
+  }
+
+  it('beyond the window of a replica whose log is lost binds when the window gets there', () => {
+    const replica = having(prepare(1, proposal(10)), commit(1, proposal(10)));
+    replica.tick();
+    catchUp(replica, 9);
+    const contradicting = proposal(10, 'somebody else');
+    expect(votes(replica.receive(contradicting, prepare(2, contradicting), prepare(3, contradicting)))).toEqual([]);
+  });
+
+  it('beyond the window of a primary whose log is lost keeps it from proposing there again', () => {
+    const primary = having(proposal(10));
+    primary.tick();
+    catchUp(primary, 9);
+    expect(votes(primary.submit(ask('c', 1))).map(({ sequence }) => sequence)).not.toContain(10);
+  });
+});
+
+/** Whoever runs Redis may edit a log (rule 30); what is in it is signed, but may stand where it does not belong. */
+describe('a log that was tampered with', () => {
+  function restored(...messages: readonly PhaseMessage[]): CheckedReplica {
+    const replica = new CheckedReplica({ isStarted: false });
+    replica.step({ kind: 'restore', messages });
+    return replica;
+  }
+
+  it('can not make the PREPARE of a primary count', () => {
+    const replica = restored(about, prepare(0, about));
+    expect(votes(replica.tick()).map(({ kind }) => kind)).toEqual(['prepare']);
+    expect(replica.core.lastPrepared).toBe(0);
+  });
+
+  it('can not make the PRE-PREPARE of a backup count', () => {
+    const usurped: PrePrepare = prePrepare(1, batch([ask('c', 1)]), { replica: 2 });
+    const replica = restored(usurped, prepare(3, usurped));
+    expect(votes(replica.tick())).toEqual([]);
+    expect(votes(replica.receive(about))).toEqual([prepare(1, about)]);
+  });
+
+  it('can not make votes for two batches count as votes for one', () => {
+    const replica = restored(about, prepare(2, other), prepare(3, other), commit(2, other));
+    expect(votes(replica.tick())).toEqual([prepare(1, about)]);
+  });
+
+  it('that lacks what a stable checkpoint rests on costs a new beginning, not the replica', () => {
+    const replica = new CheckedReplica({ checkpointInterval: 4, logSize: 8 });
+    for (let place = 1; place <= 4; place++) {
+      for (const message of sent(replica.receive(...instance(place)))) {
+        if (message.kind !== 'checkpoint') continue;
+        replica.receive(checkpoint(2, place, message.digest), checkpoint(3, place, message.digest));
+      }
+    }
+    expect(replica.core.highWaterMark).toBe(12);
+    replica.log.lose(2);
+    expect(() => replica.restart()).not.toThrow();
+    expect(replica.application.history).toEqual(['client-1#1']);
+  });
+});
