@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
+import type { Reply } from '../../src/crypto/receipt.js';
+import type { Json } from '../../src/wire/json.js';
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 const COMMAND_DEADLINE_MS = 60_000;
 const HTTP_DEADLINE_MS = 10_000;
+const NO_QUORUM = 504;
 
 export interface Output {
   readonly exitCode: number;
@@ -72,23 +75,27 @@ export class Project {
     return await this.compose(['logs', '--no-color', '--tail', '100']);
   }
 
+  /** @throws {Error} unless the gateway answers 200 */
   async get<T>(path: string): Promise<T> {
-    return await this.request<T>(path, {});
+    return (await this.fetch(path, [200])).body as T;
   }
 
-  async submit<T>(operation: unknown): Promise<T> {
-    return await this.request<T>('/v1/requests', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ operation }),
-    });
+  /**
+   * Submits under an Idempotency-Key, so that sending it again is no second operation.
+   * @returns the reply; `undefined` when there was no quorum within the gateway's deadline
+   */
+  async submit(operation: Json, idempotencyKey: string): Promise<Reply | undefined> {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey };
+    const options = { method: 'POST', headers, body: JSON.stringify({ operation }) };
+    const { status, body } = await this.fetch('/v1/requests', [200, NO_QUORUM], options);
+    return status === NO_QUORUM ? undefined : (body as Reply);
   }
 
-  private async request<T>(path: string, options: RequestInit): Promise<T> {
+  private async fetch(path: string, expected: readonly number[], options: RequestInit = {}) {
     const url = `http://127.0.0.1:${this.port}${path}`;
     const response = await fetch(url, { ...options, signal: AbortSignal.timeout(HTTP_DEADLINE_MS) });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
-    return JSON.parse(text) as T;
+    if (!expected.includes(response.status)) throw new Error(`${path}: ${response.status} ${text}`);
+    return { status: response.status, body: JSON.parse(text) as unknown };
   }
 }
