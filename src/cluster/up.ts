@@ -27,11 +27,12 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /**
  * Runs a whole cluster until a signal comes; a second one kills at once. A replica that ends stays ended, so that one can
  * watch what happens, unless `restart` is set; Redis is always started again.
+ * @returns how it all ended
  * @throws {QuorateError} as `LocalCluster.start` does, and `invalid-setting` for names
  */
-export async function up(options: UpOptions): Promise<void> {
+export async function up(options: UpOptions): Promise<'stopped' | 'killed'> {
   const names = await memberNames(options.settings, options.names);
-  await new Up(options, names).run();
+  return await new Up(options, names).run();
 }
 
 class Up {
@@ -39,8 +40,8 @@ class Up {
   private readonly restarts = new Restarts();
   private readonly timers = new Set<NodeJS.Timeout>();
   private stoppingSince: number | undefined;
-  private finish: () => void = () => undefined;
-  private readonly finished = new Promise<void>((settle) => {
+  private finish: (how: 'stopped' | 'killed') => void = () => undefined;
+  private readonly finished = new Promise<'stopped' | 'killed'>((settle) => {
     this.finish = settle;
   });
 
@@ -58,14 +59,14 @@ class Up {
     });
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<'stopped' | 'killed'> {
     const onSignal = (): void => {
       this.onSignal();
     };
     for (const signal of SIGNALS) process.on(signal, onSignal);
     try {
       await Promise.race([this.start(), this.finished]);
-      await this.finished;
+      return await this.finished;
     } finally {
       for (const signal of SIGNALS) process.off(signal, onSignal);
     }
@@ -107,11 +108,13 @@ class Up {
       this.stoppingSince = performance.now();
       report('\nStopping every process (once more to kill them) …');
       for (const timer of this.timers) clearTimeout(timer);
-      void this.cluster.stop().finally(this.finish);
+      void this.cluster.stop().finally(() => {
+        this.finish('stopped');
+      });
     } else if (performance.now() - this.stoppingSince > SAME_CTRL_C_MS) {
       report('Killing them.');
       this.cluster.killAll();
-      this.finish();
+      this.finish('killed');
     }
   }
 

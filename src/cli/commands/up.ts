@@ -32,7 +32,7 @@ Examples:
         import('../../cluster/up.js'),
       ]);
       await loadStateMachine(options.stateMachine); // better refused here than by five processes
-      await up({
+      const ending = await up({
         settings,
         names: options.names?.split(',').map((name) => name.trim()),
         stateMachine: options.stateMachine,
@@ -41,5 +41,6 @@ Examples:
           print(context, text);
         },
       });
+      context.exitCode = ending === 'stopped' ? 0 : 1;
     });
 }
