@@ -5,7 +5,7 @@ import type { Effect } from './effects.js';
 import { onCertificate, reply } from './execution.js';
 import type { Input } from './inputs.js';
 import { invariant } from './invariant.js';
-import type { Batch, PhaseMessage, ReplicaMessage, RequestBundle, StableCheckpoint } from './messages.js';
+import type { Batch, NewView, PhaseMessage, ReplicaMessage, RequestBundle, StableCheckpoint } from './messages.js';
 import { advance, onPhaseMessage, screenPhase } from './normal-case.js';
 import { propose } from './proposing.js';
 import type { RefusalReason } from './refusal.js';
@@ -100,6 +100,11 @@ export class Replica {
 
   get isChangingView(): boolean {
     return this.core.isChangingView;
+  }
+
+  /** What made the view that this replica is in; `undefined` in view 0 and in a view change. */
+  get newView(): NewView | undefined {
+    return this.core.newView;
   }
 
   get isCorrupt(): boolean {

@@ -71,6 +71,8 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
   private readonly batches: BatchBook;
   private isRunning = false;
   private batchTarget = 0;
+  /** How many statuses of each peer were heard. */
+  private readonly statusesHeard = new Map<number, number>();
   private ticks = 0;
 
   constructor(private readonly options: ReplicaNodeOptions) {
@@ -212,10 +214,20 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     return undefined;
   }
 
-  /** A peer that has executed our stable checkpoint and lacks its proof missed the CHECKPOINTs: it gets them again. */
+  /**
+   * A peer that is behind missed something: it gets again what only needs to be heard (rule 29). One of us tells it,
+   * a different one each time.
+   */
   private onPeer(replica: number, status: Status): void {
     this.catchUp.onStatus(replica, status.lastExecuted);
-    const { stable } = this.host.replica;
+    const { n, self } = this.options.configuration;
+    const heard = (this.statusesHeard.get(replica) ?? 0) + 1;
+    this.statusesHeard.set(replica, heard);
+    if ((replica + 1 + (heard % (n - 1))) % n !== self) return;
+    const { stable, newView, view } = this.host.replica;
+    if (newView !== undefined && status.view < view) {
+      this.options.outbox.announce(packets('new-view', [this.book.frameOf(newView)]));
+    }
     if (status.stableCheckpoint >= stable.sequence || status.lastExecuted < stable.sequence) return;
     const frames = stable.proof.map((checkpoint) => this.book.frameOf(checkpoint));
     this.options.outbox.announce(packets('checkpoint', frames));
