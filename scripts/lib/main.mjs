@@ -2,6 +2,7 @@ import { build } from './build.mjs';
 import { installDependencies } from './dependencies.mjs';
 import { exitWhenOrphaned, Interrupted, stopOnSignals } from './processes.mjs';
 import { ROOT } from './root.mjs';
+import { withSetupLock } from './setup-lock.mjs';
 import { runStages, stagesNamed, StageFailed } from './stages.mjs';
 
 /** Runs `start` or `test`, with everything that is missing first. Sets the process's exit code. */
@@ -20,8 +21,10 @@ export async function main([command, ...args]) {
 
 async function start(args) {
   const release = stopOnSignals();
-  await installDependencies();
-  await build();
+  await withSetupLock(async () => {
+    await installDependencies();
+    await build();
+  });
   release();
   // From here on this very process is `quorate up`, which knows how to end what it starts.
   exitWhenOrphaned();
@@ -32,8 +35,10 @@ async function start(args) {
 async function test(names) {
   const stages = stagesNamed(names);
   stopOnSignals();
-  await installDependencies();
-  if (stages.some(({ needsBuild }) => needsBuild === true)) await build();
+  await withSetupLock(async () => {
+    await installDependencies();
+    if (stages.some(({ needsBuild }) => needsBuild === true)) await build();
+  });
   await runStages(stages);
   process.exit(0);
 }
