@@ -43,6 +43,7 @@ function stabilise(core: Core, { sequence: place, digest }: Checkpoint): void {
   }
   core.stable = { sequence: place, proof };
   core.log.dropUpTo(place);
+  core.promises.dropUpTo(place);
   core.checkpoints.dropBelow(place);
   for (const unproven of core.unproven.keys()) if (unproven <= place) core.unproven.delete(unproven);
   for (const message of proof) if (message.replica !== core.self) core.emit({ kind: 'persist', message });

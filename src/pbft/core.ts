@@ -4,6 +4,7 @@ import type { Configuration } from './configuration.js';
 import type { Application, Effect } from './effects.js';
 import { MessageLog } from './message-log.js';
 import type { Batch, NewView, RequestBundle, StableCheckpoint } from './messages.js';
+import { Promises } from './promises.js';
 import { primaryOf } from './quorum.js';
 import { Requests } from './requests.js';
 import { Timers } from './timers.js';
@@ -40,6 +41,7 @@ export class Core {
   /** h's proof. */
   stable: StableCheckpoint = { sequence: sequence(0), proof: [] };
   readonly checkpoints = new Checkpoints();
+  readonly promises = new Promises();
   /** Our own checkpoint digest differs from one that q replicas have: our state is corrupt (rule 26). */
   isCorrupt = false;
   /**

@@ -13,7 +13,7 @@ export function executeReady(core: Core): void {
     if (slot?.committed === undefined) return;
     execute(core, next, slot.committed);
     // What we only learnt from a certificate we never voted on: no view change needs it from us.
-    if (slot.prePrepare === undefined && slot.prepared === undefined && slot.promises.size === 0) core.log.drop(next);
+    if (slot.prePrepare === undefined && slot.prepared === undefined && !core.promises.has(next)) core.log.drop(next);
   }
 }
 

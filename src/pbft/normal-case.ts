@@ -60,7 +60,7 @@ function acceptPrePrepare(core: Core, slot: Slot, message: PrePrepare): RefusalR
   const reason = batch === undefined ? 'digest-mismatch' : judgeProposal(core, message, batch);
   if (reason !== undefined || batch === undefined) return reason;
   const kind = message.replica === core.self ? 'pre-prepare' : 'prepare';
-  if (!slot.maySay(kind, message.view, message.digest)) return 'may-have-voted';
+  if (!core.promises.allow(kind, message.view, message.sequence, message.digest)) return 'may-have-voted';
   slot.prePrepare = message;
   slot.keep(batch);
   core.requests.order(batch, message.sequence, core.ticks);
@@ -131,8 +131,8 @@ function commit(core: Core, slot: Slot, prePrepare: PrePrepare): void {
 
 /** Records our own vote, then has it written and sent: in that order (rule 27). Never one that contradicts another. */
 function say(core: Core, slot: Slot, { view, sequence: place, digest }: PrePrepare, kind: 'prepare' | 'commit'): void {
-  if (!slot.maySay(kind, view, digest)) return;
-  slot.promise(kind, view, digest);
+  if (!core.promises.allow(kind, view, place, digest)) return;
+  core.promises.add(kind, view, place, digest);
   const vote = { view, sequence: place, digest, replica: core.self };
   const message: Prepare | Commit = kind === 'prepare' ? { ...vote, kind } : { ...vote, kind };
   if (message.kind === 'prepare') slot.prepares.set(core.self, message);

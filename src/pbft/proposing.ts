@@ -1,3 +1,4 @@
+import { limits } from './configuration.js';
 import type { Core } from './core.js';
 import { invariant } from './invariant.js';
 import type { PrePrepare } from './messages.js';
@@ -14,10 +15,12 @@ export function propose(core: Core): void {
   while (core.requests.waitingCount > 0) {
     const place = sequence(Math.max(core.lastProposed, core.lastExecuted) + 1);
     if (place - core.lastExecuted > instancesInFlightMax || place > core.highWaterMark) return;
+    const time = Math.max(core.now, timeBefore(core, place));
+    if (time > core.now + limits.clockToleranceMs) return; // our clock is so far behind that no backup would prepare
     const bundles = core.requests.take(place, batchSize);
     if (bundles.length === 0) return;
     core.lastProposed = place;
-    const content = { view: core.view, time: Math.max(core.now, timeBefore(core, place)), bundles };
+    const content = { view: core.view, time, bundles };
     const digest = core.environment.digestOfBatch(content);
     const message: PrePrepare = {
       kind: 'pre-prepare',

@@ -190,7 +190,7 @@ export class Replica {
     reply(core, bundle.gateway, cached);
     const isFresh = bundle.requests.some((request) => core.clients.standing(request) === 'fresh');
     const reason = isFresh
-      ? core.requests.admit(bundle, core.ticks)
+      ? core.requests.admit(bundle, core.ticks, core.lastExecuted)
       : cached.length === 0
         ? 'stale-request'
         : undefined;

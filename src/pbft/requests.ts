@@ -42,8 +42,10 @@ export class Requests {
   }
 
   /** Lets a verified bundle wait. */
-  admit(bundle: RequestBundle, tick: number): RefusalReason | undefined {
+  admit(bundle: RequestBundle, tick: number, lastExecuted: SequenceNumber): RefusalReason | undefined {
     if (this.known.has(bundle.digest)) return 'duplicate';
+    if (!ascends(bundle, new Map())) return 'request-out-of-order'; // no primary could order it
+    if (bundle.lastSequence > lastExecuted + 2 * limits.bundleLifetime) return 'expired-request';
     if (this.known.size >= limits.waitingBundlesMax) return 'buffer-full';
     if (this.knownBytes + bundle.size > limits.waitingBytesMax) return 'buffer-full';
     this.add(bundle, tick, false);
@@ -57,6 +59,7 @@ export class Requests {
   oldestWait(tick: number, lastExecuted: SequenceNumber): number | undefined {
     for (const { bundle, since } of this.known.values()) {
       const isFresh = bundle.requests.some((request) => this.clients.standing(request) === 'fresh');
+      if (isFresh && bundle.lastSequence > lastExecuted + limits.bundleLifetime) continue; // not due yet
       if (isFresh && bundle.lastSequence > lastExecuted) return tick - since;
       this.forget(bundle);
     }
@@ -79,6 +82,7 @@ export class Requests {
         this.forget(bundle);
         continue;
       }
+      if (bundle.lastSequence > sequence + limits.bundleLifetime) continue; // it waits until it may be ordered
       if (taken.length > 0 && operations + bundle.requests.length > operationsMax) break;
       if (bytes + bundle.size > limits.batchBytesMax) break;
       if (!ascends(bundle, newest)) continue; // it waits for the next batch
@@ -99,7 +103,9 @@ export class Requests {
     for (const bundle of batch.bundles) {
       operations += bundle.requests.length;
       bytes += bundle.size;
-      if (bundle.lastSequence < sequence) return 'expired-request';
+      // Nor for longer than the client table remembers who has executed what (rule 12).
+      const isTimely = bundle.lastSequence >= sequence && bundle.lastSequence <= sequence + limits.bundleLifetime;
+      if (!isTimely) return 'expired-request';
       if (!ascends(bundle, newest)) return 'request-out-of-order';
       if (!this.hasFresh(bundle, sequence, newest)) return 'stale-request';
       for (const request of bundle.requests) newest.set(request.client, request.timestamp);

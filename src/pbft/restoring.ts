@@ -22,8 +22,7 @@ export function restorePromise(core: Core, { kind, view, sequence: place, digest
   }
   if (place <= core.stable.sequence) return;
   if (kind === 'commit') core.unproven.set(place, view); // until the log shows what had prepared
-  if (place > core.highWaterMark) return;
-  core.log.open(place).promise(kind, view, digest);
+  core.promises.add(kind, view, place, digest);
   if (kind === 'pre-prepare') core.lastProposed = sequence(Math.max(core.lastProposed, place));
 }
 
@@ -46,6 +45,8 @@ export function restoreView(core: Core, message: Checkpoint | ViewChange | NewVi
 }
 
 function restoreCheckpoint(core: Core, message: Checkpoint): void {
+  // Our own digest is what executing the log has just given; what the log says of it proves nothing.
+  if (message.replica === core.self || message.sequence > core.lastExecuted) return;
   core.checkpoints.add(message);
   const proof = core.checkpoints.matching(message.sequence, message.digest);
   const stable = { sequence: message.sequence, proof };
@@ -54,6 +55,7 @@ function restoreCheckpoint(core: Core, message: Checkpoint): void {
   if (!isStableProven(stable, core.configuration)) return;
   core.stable = stable;
   core.log.dropUpTo(stable.sequence);
+  core.promises.dropUpTo(stable.sequence);
 }
 
 function restoreNewView(core: Core, message: NewView): void {
@@ -78,7 +80,7 @@ export function restoreSlot(core: Core, messages: readonly PhaseMessage[]): void
   if (place === undefined || place <= core.lowWaterMark || place > core.highWaterMark) return;
   const slot = core.log.open(place);
   for (const message of messages) {
-    if (message.replica === core.self) slot.promise(message.kind, message.view, message.digest);
+    if (message.replica === core.self) core.promises.add(message.kind, message.view, place, message.digest);
     if (message.kind === 'pre-prepare' && message.batch !== undefined) slot.keep(message.batch);
   }
   slot.prepared = bestCertificate(core, messages);
@@ -106,9 +108,10 @@ function bestCertificate(core: Core, messages: readonly PhaseMessage[]): Slot['p
 function restoreVotes(core: Core, slot: Slot, messages: readonly PhaseMessage[]): void {
   for (const message of messages) {
     if (message.view !== core.view) continue;
-    if (message.kind === 'pre-prepare') slot.prePrepare ??= message;
-    else if (message.kind === 'prepare') slot.prepares.set(message.replica, message);
-    else slot.commits.set(message.replica, message);
+    const isPrimarys = message.replica === core.primary;
+    if (message.kind === 'commit') slot.commits.set(message.replica, message);
+    else if (message.kind === 'prepare' && !isPrimarys) slot.prepares.set(message.replica, message);
+    else if (message.kind === 'pre-prepare' && isPrimarys) slot.prePrepare ??= message;
   }
   const { prePrepare } = slot;
   if (prePrepare === undefined) return;

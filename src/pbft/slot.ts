@@ -1,5 +1,5 @@
-import type { Batch, Commit, PhaseMessage, Prepare, PreparedCertificate, PrePrepare } from './messages.js';
-import type { Digest, ReplicaIndex, SequenceNumber, View } from './types.js';
+import type { Batch, Commit, Prepare, PreparedCertificate, PrePrepare } from './messages.js';
+import type { Digest, ReplicaIndex, SequenceNumber } from './types.js';
 
 /** Batches of one sequence number that are kept until a checkpoint: one for each view that proposed another one. */
 const batchesMax = 8;
@@ -21,11 +21,6 @@ export class Slot {
   prepared: PreparedCertificate | undefined;
   /** The batch that committed here: by our own count (committed-local) or by a certificate that a peer gave us. */
   committed: Batch | undefined;
-  /**
-   * What this identity said here, by kind and view: it never says anything else, not even after a restart (rule 28).
-   * Told by its log and by the promises kept in its data folder.
-   */
-  readonly promises = new Map<string, Digest>();
   /** The tick at which our votes were last sent, and how often they were sent again. */
   lastSentTick = 0;
   resends = 0;
@@ -45,17 +40,6 @@ export class Slot {
   isCommittedLocal(q: number): boolean {
     if (this.prePrepare === undefined || !this.isPrepared(q)) return false;
     return votesFor(this.commits, this.prePrepare.digest).length >= q;
-  }
-
-  /** Whether a vote of ours contradicts nothing that we said before. */
-  maySay(kind: PhaseMessage['kind'], view: View, digest: Digest): boolean {
-    const promised = this.promises.get(`${kind}:${view}`);
-    return promised === undefined || promised === digest;
-  }
-
-  promise(kind: PhaseMessage['kind'], view: View, digest: Digest): void {
-    const name = `${kind}:${view}`;
-    if (!this.promises.has(name)) this.promises.set(name, digest);
   }
 
   /** Keeps a batch, so that a new view can order it again without fetching it. */
