@@ -1,0 +1,33 @@
+import type { PhaseMessage } from './messages.js';
+import type { Digest, SequenceNumber, View } from './types.js';
+
+/**
+ * What this identity has said, by sequence number, kind and view: it never says anything else, not even after a restart
+ * (rule 28). Kept until a stable checkpoint, wherever the window is: the log may have lost what the promises remember.
+ */
+export class Promises {
+  private readonly byPlace = new Map<SequenceNumber, Map<string, Digest>>();
+
+  /** The first counts. */
+  add(kind: PhaseMessage['kind'], view: View, place: SequenceNumber, digest: Digest): void {
+    const said = this.byPlace.get(place) ?? new Map<string, Digest>();
+    this.byPlace.set(place, said);
+    const name = `${kind}:${view}`;
+    if (!said.has(name)) said.set(name, digest);
+  }
+
+  /** Whether saying this contradicts nothing. */
+  allow(kind: PhaseMessage['kind'], view: View, place: SequenceNumber, digest: Digest): boolean {
+    const said = this.byPlace.get(place)?.get(`${kind}:${view}`);
+    return said === undefined || said === digest;
+  }
+
+  /** Whether anything was said at `place`. */
+  has(place: SequenceNumber): boolean {
+    return this.byPlace.has(place);
+  }
+
+  dropUpTo(sequence: SequenceNumber): void {
+    for (const place of this.byPlace.keys()) if (place <= sequence) this.byPlace.delete(place);
+  }
+}
