@@ -101,18 +101,37 @@ export class CoreCluster {
 
   /**
    * From now on nothing gets lost, gateways send again what they may have lost, replicas fetch what they have missed,
-   * and time passes until nobody has anything to say any more.
+   * and time passes until everybody has executed everything and has no more to say. (A replica that is alone in asking
+   * for another view goes on asking.)
    */
-  settle(bundles: readonly RequestBundle[] = []): void {
+  settle(bundles: readonly RequestBundle[]): void {
     this.isQuiet = true;
     for (const bundle of bundles) this.submit(bundle);
+    const due = bundles.flatMap(({ requests }) => requests.map(({ client, timestamp }) => `${client}#${timestamp}`));
     for (let round = 0, quiet = 0; quiet < 40; round++) {
-      if (round > 2000) throw new Error('the cluster does not come to rest');
+      if (round > 3000) throw new Error(`the cluster does not come to rest: ${this.description}`);
       this.deliverAll();
       this.tick();
       const isCaughtUp = this.fetchMissed();
-      quiet = this.pending.length === 0 && isCaughtUp ? quiet + 1 : 0;
+      const isSilent = this.pending.every(({ message }) => message.kind === 'view-change');
+      quiet = isCaughtUp && isSilent && this.haveExecuted(due) ? quiet + 1 : 0;
     }
+  }
+
+  /** Whether every correct replica has executed these requests, named as in `history`. */
+  private haveExecuted(due: readonly string[]): boolean {
+    return this.all.every(({ application: { history } }) => {
+      if (history.length < due.length) return false;
+      const done = new Set(history);
+      return due.every((name) => done.has(name));
+    });
+  }
+
+  private get description(): string {
+    const states = [...this.replicas].map(([self, { core }]) => {
+      return `${self} has executed ${core.lastExecuted} and ${core.isChangingView ? 'wants' : 'is in'} view ${core.view}`;
+    });
+    return states.join('; ');
   }
 
   /** Gives each replica that is behind the proof of the next batch. */

@@ -1,8 +1,15 @@
 import type { Configuration } from '../../src/pbft/configuration.js';
 import type { Input } from '../../src/pbft/inputs.js';
-import type { Batch, CommittedCertificate, PhaseMessage, Promised, ReplicaMessage } from '../../src/pbft/messages.js';
+import type {
+  Batch,
+  CommittedCertificate,
+  PhaseMessage,
+  Promised,
+  ReplicaMessage,
+  ViewChange,
+} from '../../src/pbft/messages.js';
 import { votesFor } from '../../src/pbft/slot.js';
-import { sequence, type Digest } from '../../src/pbft/types.js';
+import { digest, sequence, type Digest } from '../../src/pbft/types.js';
 
 type ViewMessage = Exclude<ReplicaMessage, PhaseMessage>;
 
@@ -19,8 +26,11 @@ export class DurableLog {
         this.batches.set(message.batch.digest, message.batch);
         for (const vote of message.commits) this.writePhase(vote, self);
         break;
-      case 'checkpoint':
       case 'view-change':
+        if (message.replica === self) this.promises.push(givingUp(message));
+        this.views.push(message);
+        break;
+      case 'checkpoint':
       case 'new-view':
         this.views.push(message);
         break;
@@ -72,6 +82,11 @@ export class DurableLog {
     }
     return undefined;
   }
+}
+
+/** Who asks for a view says nothing more in a lower one. */
+function givingUp({ view }: ViewChange): Promised {
+  return { kind: 'view-change', view, sequence: sequence(0), digest: digest('0'.repeat(64)) };
 }
 
 /** PRE-PREPAREs come first. */

@@ -84,7 +84,10 @@ export class EffectChecker {
   private onBroadcast(message: ReplicaMessage): void {
     const name = nameOf(message);
     if (message.replica !== this.configuration.self) throw new Error(`spoke for somebody else: ${name}`);
-    if (!this.persisted.has(name)) throw new Error(`was sent before it was persisted: ${name}`);
+    // What a checkpoint says follows from the batches; it is computed again after a restart.
+    const isComputed = message.kind === 'checkpoint';
+    if (isComputed) this.assertConsistent({ ...message, view: 0 });
+    if (!isComputed && !this.persisted.has(name)) throw new Error(`was sent before it was persisted: ${name}`);
     if (message.kind === 'view-change') this.viewAskedFor = Math.max(this.viewAskedFor, message.view);
     if (!isPhase(message)) return;
     this.assertConsistent(message);
@@ -105,16 +108,19 @@ export class EffectChecker {
     }
   }
 
-  private assertConsistent(message: PhaseMessage): void {
-    const place = `${message.kind}/${message.view}/${message.sequence}`;
+  private assertConsistent({
+    kind,
+    view,
+    sequence,
+    digest,
+  }: Omit<Subject, 'view'> & { kind: string; view: number }): void {
+    const place = `${kind}/${view}/${sequence}`;
     const before = this.said.get(place);
-    if (before === undefined && message.view < this.viewAskedFor) {
-      throw new Error(`of a view that was given up: ${nameOf(message)}`);
+    if (before === undefined && kind !== 'checkpoint' && view < this.viewAskedFor) {
+      throw new Error(`of a view that was given up: ${place}`);
     }
-    if (before !== undefined && before !== message.digest) {
-      throw new Error(`two words for ${place}: ${before} and ${message.digest}`);
-    }
-    this.said.set(place, message.digest);
+    if (before !== undefined && before !== digest) throw new Error(`two words for ${place}: ${before} and ${digest}`);
+    this.said.set(place, digest);
   }
 
   private isAccepted(about: Subject): boolean {
