@@ -82,7 +82,7 @@ export class Requests {
         this.forget(bundle);
         continue;
       }
-      if (bundle.lastSequence > sequence + limits.bundleLifetime) continue; // it waits until it may be ordered
+      if (bundle.lastSequence >= sequence + limits.bundleLifetime) continue; // it waits until it may be ordered
       if (taken.length > 0 && operations + bundle.requests.length > operationsMax) break;
       if (bytes + bundle.size > limits.batchBytesMax) break;
       if (!ascends(bundle, newest)) continue; // it waits for the next batch
@@ -104,7 +104,7 @@ export class Requests {
       operations += bundle.requests.length;
       bytes += bundle.size;
       // Nor for longer than the client table remembers who has executed what (rule 12).
-      const isTimely = bundle.lastSequence >= sequence && bundle.lastSequence <= sequence + limits.bundleLifetime;
+      const isTimely = bundle.lastSequence >= sequence && bundle.lastSequence < sequence + limits.bundleLifetime;
       if (!isTimely) return 'expired-request';
       if (!ascends(bundle, newest)) return 'request-out-of-order';
       if (!this.hasFresh(bundle, sequence, newest)) return 'stale-request';

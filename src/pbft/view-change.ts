@@ -59,10 +59,12 @@ function tellNewView(core: Core, replica: ReplicaIndex): void {
 
 function onEnoughViewChanges(core: Core): void {
   if (!core.isChangingView) return;
+  const { q } = core.configuration;
+  // Those who want a later view have given up on ours: waiting for their word on ours could last for ever.
+  if (core.viewChanges.countFrom(core.view) >= q) core.timers.sinceQuorum ??= 0;
   const viewChanges = core.viewChanges.for(core.view);
-  if (viewChanges.length < core.configuration.q) return;
-  core.timers.sinceQuorum ??= 0;
-  if (core.isPrimary && !core.isRestoring && !core.isCorrupt) beginView(core, viewChanges);
+  if (viewChanges.length < q || !core.isPrimary || core.isRestoring || core.isCorrupt) return;
+  beginView(core, viewChanges);
 }
 
 /** The new primary's part: NEW-VIEW with q VIEW-CHANGEs and what follows from them (paper §4.4). */

@@ -18,6 +18,11 @@ export class ViewChanges {
     return [...this.latest.values()].filter((message) => message.view === view);
   }
 
+  /** How many replicas ask for this view or a higher one. */
+  countFrom(view: View): number {
+    return [...this.latest.values()].filter((message) => message.view >= view).length;
+  }
+
   of(replica: ReplicaIndex): ViewChange | undefined {
     return this.latest.get(replica);
   }
