@@ -32,7 +32,9 @@ describe('agreed time (OSDI §4.6)', () => {
   it.each([
     { offset: tolerance, isAccepted: true },
     { offset: tolerance + 1, isAccepted: false },
-  ])('may run $offset ms ahead of a backup: $isAccepted', ({ offset, isAccepted }) => {
+    { offset: -tolerance, isAccepted: true },
+    { offset: -tolerance - 1, isAccepted: false },
+  ])("may differ from a backup's clock by $offset ms: $isAccepted", ({ offset, isAccepted }) => {
     const backup = new CheckedReplica();
     const effects = backup.receive(timed(1, clockStart + offset));
     expect(refusals(effects)).toEqual(isAccepted ? [] : ['time-out-of-bounds']);
