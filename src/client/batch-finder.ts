@@ -131,6 +131,13 @@ export class BatchFinder {
       });
     }
     if (view === undefined || certificate.size < membership.q) return undefined;
-    return { sequence, view: batch.view, digest: batch.digest, time: batch.time, requests, certificate: [...certificate.values()] };
+    return {
+      sequence,
+      view: batch.view,
+      digest: batch.digest,
+      time: batch.time,
+      requests,
+      certificate: [...certificate.values()],
+    };
   }
 }

@@ -17,6 +17,7 @@ import { decodeQueryReply, decodeStatus, encodeQuery } from '../wire/service.js'
 import { Bundler } from './bundler.js';
 import type { AgreedBatch, ClusterClient, ClusterStatus, QueryAnswer, SubmitOptions } from './cluster-client.js';
 import { BatchFinder } from './batch-finder.js';
+import { KeyedReplies } from './keyed-replies.js';
 import { QueryRound } from './query-round.js';
 import { ReplicaWatch } from './replica-watch.js';
 import { Submission } from './submission.js';
@@ -59,6 +60,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   private readonly finder: BatchFinder;
   private readonly submissions = new Map<string, Submission>();
   private readonly queries = new Map<number, QueryRound>();
+  private readonly keyed = new KeyedReplies();
   private subscription: Subscription | undefined;
   private isClosing = false;
   private isFlushDue = false;
@@ -97,6 +99,8 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     }
     const { client, timestamp } = this.nameRequest(options.idempotencyKey);
     const name = `${client}\n${timestamp}`;
+    const answered = this.keyed.find(client, bytes);
+    if (answered !== undefined) return answered;
     const pending = this.submissions.get(name);
     if (pending !== undefined) return this.join(pending, bytes);
     if (this.submissions.size >= this.options.inFlightMax) {
@@ -109,7 +113,9 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     this.bundler.add(submission);
     this.scheduleFlush();
     try {
-      return await submission.promise;
+      const reply = await submission.promise;
+      if (options.idempotencyKey !== undefined) this.keyed.keep(client, bytes, reply);
+      return reply;
     } finally {
       this.submissions.delete(name);
       if (this.submissions.size === 0) this.drained?.();

@@ -154,6 +154,8 @@ export class Replica {
     for (const slot of this.core.log.values()) {
       if (slot.sequence > last && slot.prepared !== undefined) last = slot.sequence;
     }
+    // What a lost log can no longer show was prepared all the same.
+    for (const place of this.core.unproven.keys()) if (place > last) last = place;
     return last;
   }
 

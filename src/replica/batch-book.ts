@@ -9,6 +9,7 @@ import { decodeBatch, digestOfBatchBytes, encodeBatch } from '../wire/phase.js';
 
 /** Verified bundles that are remembered, so that a PRE-PREPARE does not verify what the request channel brought. */
 const bundlesMax = 8192;
+const bundleBytesMax = 64 * 1024 * 1024;
 
 /** The batch without requests, as every replica makes it (paper §4.4). */
 export const nullBatch: Batch = {
@@ -28,6 +29,7 @@ export interface BatchBookOptions {
 export class BatchBook {
   private readonly frames = new WeakMap<RequestBundle, Buffer>();
   private readonly bundles = new Map<Digest, RequestBundle>();
+  private bytes = 0;
 
   constructor(private readonly options: BatchBookOptions) {}
 
@@ -43,8 +45,9 @@ export class BatchBook {
     if (typeof bundle === 'string') return bundle;
     if (!bundle.requests.every(({ client }) => maySpeakFor(bundle.gateway, client))) return 'foreign-client';
     if (!bundle.requests.every(({ operation }) => this.options.isValidOperation(operation))) return 'invalid-operation';
-    if (this.bundles.size >= bundlesMax) this.forgetOldest();
     this.bundles.set(id, bundle);
+    this.bytes += bundle.size;
+    this.forgetOldest();
     return bundle;
   }
 
@@ -91,9 +94,10 @@ export class BatchBook {
   }
 
   private forgetOldest(): void {
-    for (const id of this.bundles.keys()) {
+    for (const [id, { size }] of this.bundles) {
+      if (this.bundles.size <= bundlesMax && this.bytes <= bundleBytesMax) return;
       this.bundles.delete(id);
-      return;
+      this.bytes -= size;
     }
   }
 }
