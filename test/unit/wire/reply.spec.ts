@@ -1,0 +1,96 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { sha256 } from '../../../src/crypto/digest.js';
+import { limits } from '../../../src/pbft/configuration.js';
+import type { BatchReplies, Executed } from '../../../src/pbft/effects.js';
+import { sequence, view } from '../../../src/pbft/types.js';
+import { digestOfRequest } from '../../../src/wire/bundle.js';
+import { Malformed } from '../../../src/wire/bytes.js';
+import { decoded } from '../../../src/wire/frame.js';
+import {
+  decodeReplyAttachment,
+  decodeReplyBody,
+  encodeReplyAttachments,
+  encodeReplyBody,
+} from '../../../src/wire/reply.js';
+import { executedBatch } from './codecs.js';
+
+/** A batch of requests with results of this size. */
+function batchOf(count: number, resultBytes: number): { replies: BatchReplies; items: Executed[] } {
+  const items = Array.from({ length: count }, (_, index): Executed => {
+    const operationDigest = sha256(Buffer.from(`operation ${index}`));
+    const requestDigest = digestOfRequest('c', index, operationDigest);
+    const result = Buffer.alloc(resultBytes, index);
+    return { client: 'c', timestamp: index, operationDigest, requestDigest, result, index };
+  });
+  const leaves = items.map(({ requestDigest, result }) => ({ requestDigest, resultDigest: sha256(result) }));
+  return { replies: { view: view(0), sequence: sequence(1), leaves }, items };
+}
+
+describe('replies', () => {
+  it('give back what was executed, bound to the statement', () => {
+    fc.assert(
+      fc.property(executedBatch, ({ replies, items }) => {
+        const statement = decodeReplyBody(encodeReplyBody(replies));
+        expect(statement).toMatchObject({
+          view: replies.view,
+          sequence: replies.sequence,
+          size: replies.leaves.length,
+        });
+        const attachments = encodeReplyAttachments(replies, items);
+        expect(attachments).toHaveLength(1);
+        expect(decodeReplyAttachment(attachments[0]!, statement)).toEqual({ replies, items });
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('are refused after a change of any one byte, cut off anywhere, and with anything after them', () => {
+    const { replies, items } = batchOf(3, 5);
+    const statement = decodeReplyBody(encodeReplyBody(replies));
+    const attachment = encodeReplyAttachments(replies, items)[0]!;
+    const isRefused = (bytes: Buffer): boolean =>
+      decoded(() => decodeReplyAttachment(bytes, statement)) === 'malformed-frame';
+    for (let at = 0; at < attachment.length; at++) {
+      const changed = Buffer.from(attachment);
+      changed[at]! ^= 1 + (at % 255);
+      expect([at, isRefused(changed), isRefused(attachment.subarray(0, at))]).toEqual([at, true, true]);
+    }
+    expect(isRefused(Buffer.concat([attachment, Buffer.of(0)]))).toBe(true);
+    expect(isRefused(attachment)).toBe(false);
+  });
+
+  it('are refused under the statement of another batch', () => {
+    const one = batchOf(2, 10);
+    const two = batchOf(3, 10);
+    const statement = decodeReplyBody(encodeReplyBody(two.replies));
+    expect(() => decodeReplyAttachment(encodeReplyAttachments(one.replies, one.items)[0]!, statement)).toThrow(
+      Malformed,
+    );
+  });
+
+  it("are refused when another request's leaf is not the one that was signed", () => {
+    const { replies, items } = batchOf(4, 10);
+    const statement = decodeReplyBody(encodeReplyBody(replies));
+    const leaves = replies.leaves.map((leaf, index) => (index === 3 ? replies.leaves[0]! : leaf));
+    const forged = encodeReplyAttachments({ ...replies, leaves }, [items[1]!])[0]!;
+    expect(() => decodeReplyAttachment(forged, statement)).toThrow(Malformed);
+  });
+
+  it('may be for some of the requests: a gateway gets its own only', () => {
+    const { replies, items } = batchOf(5, 10);
+    const own = [items[1]!, items[4]!];
+    const statement = decodeReplyBody(encodeReplyBody(replies));
+    expect(decodeReplyAttachment(encodeReplyAttachments(replies, own)[0]!, statement).items).toEqual(own);
+  });
+
+  it('are spread over as many frames as large results need, each bound to the same statement', () => {
+    const { replies, items } = batchOf(40, limits.resultBytesMax);
+    const statement = decodeReplyBody(encodeReplyBody(replies));
+    const attachments = encodeReplyAttachments(replies, items);
+    expect(attachments.length).toBeGreaterThan(1);
+    const found = attachments.flatMap((attachment) => decodeReplyAttachment(attachment, statement).items);
+    const summary = ({ result, ...rest }: Executed) => ({ ...rest, result: sha256(result) });
+    expect(found.map(summary)).toEqual(items.map(summary));
+  });
+});
