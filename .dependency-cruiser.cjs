@@ -10,6 +10,8 @@ const ROOMS = {
   config: [],
   enrolment: ['wire', 'crypto', 'ports', 'pbft'],
   replica: ['wire', 'crypto', 'ports', 'pbft', 'state-machine', 'enrolment'],
+  // Two ways to keep the ports' promises; neither knows the other, or a host.
+  memory: ['wire', 'crypto', 'ports', 'pbft'],
   redis: ['wire', 'crypto', 'ports', 'pbft'],
   client: ['wire', 'crypto', 'ports', 'pbft', 'state-machine'],
   // Edges bind the rest. The gateway reaches a cluster through `client` alone; the command line composes everything.

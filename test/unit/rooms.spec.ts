@@ -20,6 +20,7 @@ const BROKEN: Record<string, { file: string; text: string }> = {
   'config-knows-its-place': { file: 'src/config/key.ts', text: "import '../crypto/plain.js';" },
   'enrolment-knows-its-place': { file: 'src/enrolment/board.ts', text: "import '../redis/plain.js';" },
   'replica-knows-its-place': { file: 'src/replica/bus.ts', text: "import '../redis/plain.js';" },
+  'memory-knows-its-place': { file: 'src/memory/host.ts', text: "import '../replica/plain.js';" },
   'redis-knows-its-place': { file: 'src/redis/host.ts', text: "import '../replica/plain.js';" },
   'client-knows-its-place': { file: 'src/client/http.ts', text: "import '../gateway/plain.js';" },
   'gateway-knows-its-place': { file: 'src/gateway/host.ts', text: "import type { Plain } from '../replica/plain.js';" },
