@@ -31,6 +31,7 @@ export async function unpackDebianRedis(cacheDir: string, report: (line: string)
   const kept = await usable(folder);
   if (kept !== undefined) return kept;
   report(`Unpacking this system's own Redis package into ${folder} …`);
+  await removeHalfDone(cacheDir);
   const aside = `${folder}.${String(process.pid)}`;
   try {
     await fetchInto(aside, cacheDir);
@@ -42,6 +43,22 @@ export async function unpackDebianRedis(cacheDir: string, report: (line: string)
   const unpacked = await usable(folder);
   if (unpacked === undefined) throw new Error(`the unpacked ${join(folder, 'usr/bin/redis-check-rdb')} does not run`);
   return unpacked;
+}
+
+/** What runs that were cut off have left: theirs are named after processes that live no more. */
+async function removeHalfDone(cacheDir: string): Promise<void> {
+  for (const entry of await readdir(cacheDir).catch(() => [])) {
+    const pid = /^redis-.*\.(\d+)$/.exec(entry)?.[1];
+    if (pid !== undefined && !lives(Number(pid))) await rm(join(cacheDir, entry), { recursive: true, force: true });
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 async function systemName(): Promise<string> {
