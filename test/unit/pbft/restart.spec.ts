@@ -12,6 +12,7 @@ import {
   batch,
   proposal,
 } from '../../support/core-messages.js';
+import { emptyNewView } from '../../support/in-view.js';
 
 const about = proposal(1);
 const other = proposal(1, 'somebody else');
@@ -155,6 +156,14 @@ describe('a promise', () => {
     const primary = having(proposal(3));
     primary.tick();
     expect(votes(primary.submit(ask('c', 1))).map(({ sequence }) => sequence)).toEqual([4]);
+  });
+
+  it('of an earlier view does not hold up the primary of this one', () => {
+    const primary = having(proposal(5));
+    primary.step({ kind: 'restore-view', message: emptyNewView(4, 4, [1, 2, 3]) });
+    primary.tick();
+    expect(primary.core.view).toBe(4);
+    expect(votes(primary.submit(ask('c', 1))).map(({ sequence }) => sequence)).toEqual([1]);
   });
 
   it('from before a restart holds after it, too, however often', () => {
