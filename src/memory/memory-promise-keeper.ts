@@ -14,6 +14,7 @@ export class MemoryPromiseKeeper implements PromiseKeeper {
   }
 
   forget(upTo: number): void {
-    this.promises = this.promises.filter((promise) => promise.sequence > upTo);
+    const views = this.promises.filter(({ kind }) => kind === 'view-change').sort((a, b) => b.view - a.view);
+    this.promises = [...views.slice(0, 1), ...this.promises.filter(({ sequence }) => sequence > upTo)];
   }
 }

@@ -36,6 +36,18 @@ export function promiseKeeperSuite(make: () => { keeper: PromiseKeeper; reopen: 
       expect(keeper.read().map((kept) => kept.sequence)).toEqual([3, 4, 5]);
     });
 
+    it('forgets views that were asked for, but never the highest', () => {
+      const { keeper, reopen } = make();
+      const asked = (v: number): Promised => ({ ...promise('view-change', 0, 0), view: view(v) });
+      keeper.keep([asked(1), promise('commit', 4), asked(3), asked(2)]);
+      keeper.forget(4);
+      expect(keeper.read()).toEqual([asked(3)]);
+      keeper.keep([asked(4)]);
+      keeper.forget(8);
+      expect(keeper.read()).toEqual([asked(4)]);
+      expect(reopen().read()).toContainEqual(asked(4));
+    });
+
     it('never loses after a crash what it had not forgotten', () => {
       const { keeper, reopen } = make();
       keeper.keep([1, 2, 3].map((place) => promise('commit', place)));

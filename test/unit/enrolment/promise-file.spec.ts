@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PromiseFile } from '../../../src/enrolment/promise-file.js';
+import { promise, promiseKeeperSuite } from '../../conformance/promise-keeper.suite.js';
+
+const recordBytes = 49;
+/** What a file may grow to before it is written anew. */
+const fileBytesMax = 1024 * 1024;
+
+describe('a file of promises', () => {
+  let folder: string;
+  let path: string;
+  const opened: PromiseFile[] = [];
+
+  const open = (): PromiseFile => {
+    const file = new PromiseFile(path);
+    opened.push(file);
+    return file;
+  };
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'quorate-promises-'));
+    path = join(folder, 'promises');
+  });
+
+  afterEach(() => {
+    for (const file of opened.splice(0)) file.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  promiseKeeperSuite(() => ({ keeper: open(), reopen: open }));
+
+  it("is its owner's alone", () => {
+    open().keep([promise('commit', 1)]);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it('has a promise on disk when `keep` is done', () => {
+    const file = open();
+    file.keep([promise('commit', 1), promise('commit', 2)]);
+    expect(readFileSync(path)).toHaveLength(2 * recordBytes);
+  });
+
+  it.each([1, recordBytes - 1])('leaves out a last record that a crash has cut off by %i bytes', (bytes) => {
+    open().keep([promise('commit', 1), promise('commit', 2)]);
+    truncateSync(path, 2 * recordBytes - bytes);
+    const again = open();
+    expect(again.read()).toEqual([promise('commit', 1)]);
+    again.keep([promise('commit', 3)]);
+    expect(open().read()).toEqual([promise('commit', 1), promise('commit', 3)]);
+  });
+
+  it('leaves out a record of no kind, and keeps those around it', () => {
+    open().keep([promise('commit', 1)]);
+    appendFileSync(path, Buffer.alloc(recordBytes, 0xff));
+    const again = open();
+    again.keep([promise('commit', 2)]);
+    expect(open().read()).toEqual([promise('commit', 1), promise('commit', 2)]);
+  });
+
+  it('is written anew with what still matters once it has grown', () => {
+    const file = open();
+    const turn = Array.from({ length: 1000 }, (_, index) => promise('commit', index + 1));
+    for (let size = 0; size <= fileBytesMax; size += turn.length * recordBytes) {
+      file.keep(turn);
+      file.forget(1000);
+    }
+    file.keep([promise('commit', 1001)]);
+    expect(statSync(path).size).toBe(recordBytes);
+    expect(open().read()).toEqual([promise('commit', 1001)]);
+    expect(readdirSync(folder)).toEqual(['promises']);
+  });
+
+  it('says so when it cannot be written: a vote that is not kept must not leave', () => {
+    const file = open();
+    file.close();
+    opened.pop();
+    expect(() => {
+      file.keep([promise('commit', 1)]);
+    }).toThrow(/EBADF/);
+  });
+
+  it('begins empty from an empty file', () => {
+    writeFileSync(path, '');
+    expect(open().read()).toEqual([]);
+  });
+});
