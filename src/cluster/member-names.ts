@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DEFAULTS, DEFINITIONS, NAME } from '../config/setting-definitions.js';
+import { namePattern } from '../crypto/genesis.js';
+import { DEFAULTS, DEFINITIONS } from '../config/setting-definitions.js';
 import { invalidSetting, type Settings } from '../config/settings.js';
 
 /**
@@ -27,7 +28,7 @@ export async function memberNames(
 }
 
 function checked(names: readonly string[]): readonly string[] {
-  const wrong = names.find((name, index) => !NAME.test(name) || names.indexOf(name) !== index);
+  const wrong = names.find((name, index) => !namePattern.test(name) || names.indexOf(name) !== index);
   if (wrong !== undefined) {
     throw invalidSetting('REPLICA_ID', wrong, `${DEFINITIONS.REPLICA_ID.expected}, and one replica's alone`);
   }
@@ -40,7 +41,7 @@ function checked(names: readonly string[]): readonly string[] {
 
 const membershipSchema = z.object({
   cluster: z.string(),
-  replicas: z.array(z.object({ id: z.string().regex(NAME) })).min(1),
+  replicas: z.array(z.object({ id: z.string().regex(namePattern) })).min(1),
 });
 
 /** @returns the replicas named by the membership that a gateway has left in the data folder, if it is this cluster's */

@@ -1,7 +1,6 @@
 import { z } from 'zod';
+import { namePattern } from '../crypto/genesis.js';
 
-/** What a replica, a gateway, a cluster's key or channel may be called. */
-export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 const NAME_EXPECTATION = '1 to 32 letters, digits, dots, underscores or hyphens, beginning with a letter or a digit';
 
 /** One setting: how its text is read, and what to say when it cannot be. */
@@ -27,7 +26,7 @@ function wholeNumber(minimum: number, maximum: number, unit = '', why = ''): Def
   return define(`a whole number${unit === '' ? '' : ` of ${unit}`} ${range}${why === '' ? '' : ` (${why})`}`, schema);
 }
 
-const name = define(NAME_EXPECTATION, z.string().regex(NAME));
+const name = define(NAME_EXPECTATION, z.string().regex(namePattern));
 
 const redisUrl = define(
   'redis://HOST:PORT, rediss://HOST:PORT, unix:///PATH or the absolute path of a Unix socket',

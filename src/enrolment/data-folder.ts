@@ -20,9 +20,6 @@ import { askHolder, FolderLock } from './folder-lock.js';
 /** Whose folders: each role has its own under the data directory. */
 export type Role = 'replicas' | 'gateways';
 
-/** What may stand in a name: it becomes part of Redis keys, file names and command lines. */
-export const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
-
 /** A process's health, as told to whoever asks at its folder's lock. */
 export interface Health {
   readonly name: string;

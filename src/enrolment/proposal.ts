@@ -7,7 +7,7 @@ import { base64Bytes } from '../crypto/text-forms.js';
 import type { KeyObject } from 'node:crypto';
 import { QuorateError } from '../errors.js';
 import { replicasMax } from '../pbft/quorum.js';
-import { namePattern } from './data-folder.js';
+import { namePattern } from '../crypto/genesis.js';
 
 /** One that wants to be a founder: its key, the name it asks for ('' for any), and the authority's admission. */
 export interface Candidate {

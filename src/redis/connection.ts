@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { QuorateError } from '../errors.js';
 
 /** A command or a heartbeat that is not answered within this time means that the connection is gone, milliseconds. */
-export const commandTimeoutMs = 2_000;
+const commandTimeoutMs = 2_000;
 const heartbeatMs = 1_000;
 const reconnectDelayMaxMs = 1_000;
 

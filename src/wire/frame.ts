@@ -26,9 +26,9 @@ export interface Frame {
   readonly bytes: Buffer;
 }
 
-export const version = 1;
+const version = 1;
 export const gatewaySigner = 0xffff;
-export const clusterTagBytes = 8;
+const clusterTagBytes = 8;
 
 /** Bytes of one frame; the largest are NEW-VIEWs, then batches. */
 export const frameBytesMax = 4 * 1024 * 1024;
