@@ -16,7 +16,7 @@ export function startViewChange(core: Core, target: View): void {
   core.isPrimaryFaulty = false;
   core.timers.onViewChange();
   core.emit({ kind: 'view', view: target, isChanging: true });
-  if (core.unproven.size > 0 || core.isCorrupt) return; // we cannot say what we have prepared
+  if (core.isAmnesiac || core.isCorrupt) return; // we cannot say what we have prepared
   const prepared: PreparedCertificate[] = [];
   for (const slot of core.log.values()) if (slot.prepared !== undefined) prepared.push(slot.prepared);
   prepared.sort((a, b) => a.prePrepare.sequence - b.prePrepare.sequence);
@@ -113,7 +113,7 @@ export function failView(core: Core): void {
  * Enters a view: what its NEW-VIEW orders goes through the phases again, executed or not; batches that we lack are
  * fetched; requests that were on their way in the old view wait again for a place (rule 20).
  */
-export function enterView(core: Core, message: NewView): void {
+function enterView(core: Core, message: NewView): void {
   core.view = message.view;
   core.isChangingView = false;
   core.newView = message;
