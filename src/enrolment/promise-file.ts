@@ -5,6 +5,8 @@ import type { PromiseKeeper } from '../ports/promise-keeper.js';
 import { writeDurably } from './data-folder.js';
 
 const kinds = ['pre-prepare', 'prepare', 'commit', 'view-change'] as const;
+/** The record that says up to where promises were forgotten; its view and digest are 0. */
+const settledCode = kinds.length;
 const recordBytes = 1 + 8 + 8 + 32;
 /** Beyond this size the file is written anew with what still matters. */
 const fileBytesMax = 1024 * 1024;
@@ -15,6 +17,7 @@ const fileBytesMax = 1024 * 1024;
  * which has the same votes, speaks for them. Both must be lost or rolled back for an amnesia to go unnoticed.
  */
 export class PromiseFile implements PromiseKeeper {
+  settled: number;
   private promises: Promised[];
   private file: number;
   private size: number;
@@ -22,6 +25,7 @@ export class PromiseFile implements PromiseKeeper {
   constructor(private readonly path: string) {
     const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
     this.promises = decode(bytes);
+    this.settled = settledIn(bytes);
     this.size = 0;
     this.file = this.rewrite();
   }
@@ -43,6 +47,7 @@ export class PromiseFile implements PromiseKeeper {
   }
 
   forget(upTo: number): void {
+    this.settled = Math.max(this.settled, upTo);
     const views = this.promises.filter(({ kind }) => kind === 'view-change').sort((a, b) => b.view - a.view);
     this.promises = [...views.slice(0, 1), ...this.promises.filter(({ sequence: place }) => place > upTo)];
   }
@@ -53,20 +58,34 @@ export class PromiseFile implements PromiseKeeper {
 
   /** Writes what still matters into a new file and opens it for appending. */
   private rewrite(): number {
-    const bytes = Buffer.concat(this.promises.map(encode));
+    const settled = recordOf(settledCode, 0, this.settled, '0'.repeat(64));
+    const bytes = Buffer.concat([settled, ...this.promises.map(encode)]);
     writeDurably(this.path, bytes);
     this.size = bytes.length;
     return openSync(this.path, 'a', 0o600);
   }
 }
 
-function encode(promise: Promised): Buffer {
+function encode({ kind, view: said, sequence: place, digest: hash }: Promised): Buffer {
+  return recordOf(kinds.indexOf(kind), said, place, hash);
+}
+
+function recordOf(code: number, said: number, place: number, hash: string): Buffer {
   const record = Buffer.allocUnsafe(recordBytes);
-  record.writeUInt8(kinds.indexOf(promise.kind), 0);
-  record.writeBigUInt64BE(BigInt(promise.view), 1);
-  record.writeBigUInt64BE(BigInt(promise.sequence), 9);
-  record.write(promise.digest, 17, 'hex');
+  record.writeUInt8(code, 0);
+  record.writeBigUInt64BE(BigInt(said), 1);
+  record.writeBigUInt64BE(BigInt(place), 9);
+  record.write(hash, 17, 'hex');
   return record;
+}
+
+function settledIn(bytes: Buffer): number {
+  let settled = 0;
+  for (let offset = 0; offset + recordBytes <= bytes.length; offset += recordBytes) {
+    if (bytes.readUInt8(offset) !== settledCode) continue;
+    settled = Math.max(settled, Number(bytes.readBigUInt64BE(offset + 9)));
+  }
+  return settled;
 }
 
 /** A last record that a crash cut off was never acted upon. */

@@ -3,6 +3,7 @@ import type { PromiseKeeper } from '../ports/promise-keeper.js';
 
 /** Promises that outlive a replica which a test or a simulator crashes, as a data folder does. */
 export class MemoryPromiseKeeper implements PromiseKeeper {
+  settled = 0;
   private promises: Promised[] = [];
 
   keep(promises: readonly Promised[]): void {
@@ -14,6 +15,7 @@ export class MemoryPromiseKeeper implements PromiseKeeper {
   }
 
   forget(upTo: number): void {
+    this.settled = Math.max(this.settled, upTo);
     const views = this.promises.filter(({ kind }) => kind === 'view-change').sort((a, b) => b.view - a.view);
     this.promises = [...views.slice(0, 1), ...this.promises.filter(({ sequence }) => sequence > upTo)];
   }

@@ -49,6 +49,11 @@ export class Core {
    * lies beyond, a VIEW-CHANGE of ours would claim that nothing had prepared there.
    */
   readonly unproven = new Map<SequenceNumber, View>();
+  /**
+   * Up to here a checkpoint was stable at this identity, and what it had said there is forgotten (rule 28): if the log is
+   * lost, it must not vote there a second time.
+   */
+  settled: SequenceNumber = sequence(0);
   /** The primary of this view contradicted itself over its own signature. */
   isPrimaryFaulty = false;
   lastExecuted: SequenceNumber = sequence(0);
@@ -85,6 +90,11 @@ export class Core {
   /** Whether we take part in agreement just now. */
   get isVoting(): boolean {
     return !this.isRestoring && !this.isChangingView && !this.isCorrupt;
+  }
+
+  /** Whether we have lost what we need to say what had prepared here: no VIEW-CHANGE of ours would be true (rule 28). */
+  get isAmnesiac(): boolean {
+    return this.unproven.size > 0 || this.stable.sequence < this.settled;
   }
 
   /** h: nothing at or below it is taken any more. */

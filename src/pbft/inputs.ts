@@ -30,5 +30,10 @@ export type Input =
   | { readonly kind: 'batch'; readonly sequence: SequenceNumber; readonly batch: Batch }
   /** What this identity has said before its restart, told by the promises in its data folder. Nothing contradicts it. */
   | { readonly kind: 'promise'; readonly promise: Promised }
+  /**
+   * The highest stable checkpoint that this replica's data folder knows of, told with the promises: those at and below it
+   * are forgotten, so that nothing is voted on there again, even if the log that shows the checkpoint is lost.
+   */
+  | { readonly kind: 'settled'; readonly sequence: SequenceNumber }
   /** Time passes. Timers stand still while we are cut off from the bus: it is not the primary's fault. `now` is this machine's clock, milliseconds since 1970: only a proposal for the batch's time. */
   | { readonly kind: 'tick'; readonly now: number; readonly isConnected: boolean };

@@ -60,7 +60,7 @@ function acceptPrePrepare(core: Core, slot: Slot, message: PrePrepare): RefusalR
   const reason = batch === undefined ? 'digest-mismatch' : judgeProposal(core, message, batch);
   if (reason !== undefined || batch === undefined) return reason;
   const kind = message.replica === core.self ? 'pre-prepare' : 'prepare';
-  if (!core.promises.allow(kind, message.view, message.sequence, message.digest)) return 'may-have-voted';
+  if (!maySay(core, kind, message)) return 'may-have-voted';
   slot.prePrepare = message;
   slot.keep(batch);
   core.requests.order(batch, message.sequence, core.ticks);
@@ -129,9 +129,15 @@ function commit(core: Core, slot: Slot, prePrepare: PrePrepare): void {
   say(core, slot, prePrepare, 'commit');
 }
 
+/** Whether a vote of ours contradicts nothing that we said, not even in an earlier life (rule 28). */
+function maySay(core: Core, kind: PhaseMessage['kind'], { view, sequence: place, digest }: PrePrepare): boolean {
+  return place > core.settled && core.promises.allow(kind, view, place, digest);
+}
+
 /** Records our own vote, then has it written and sent: in that order (rule 27). Never one that contradicts another. */
-function say(core: Core, slot: Slot, { view, sequence: place, digest }: PrePrepare, kind: 'prepare' | 'commit'): void {
-  if (!core.promises.allow(kind, view, place, digest)) return;
+function say(core: Core, slot: Slot, about: PrePrepare, kind: 'prepare' | 'commit'): void {
+  if (!maySay(core, kind, about)) return;
+  const { view, sequence: place, digest } = about;
   core.promises.add(kind, view, place, digest);
   const vote = { view, sequence: place, digest, replica: core.self };
   const message: Prepare | Commit = kind === 'prepare' ? { ...vote, kind } : { ...vote, kind };

@@ -1,5 +1,5 @@
 import type { PhaseMessage } from './messages.js';
-import type { Digest, SequenceNumber, View } from './types.js';
+import { sequence, type Digest, type SequenceNumber, type View } from './types.js';
 
 /**
  * What this identity has said, by sequence number, kind and view: it never says anything else, not even after a restart
@@ -27,7 +27,13 @@ export class Promises {
     return this.byPlace.has(place);
   }
 
-  dropUpTo(sequence: SequenceNumber): void {
-    for (const place of this.byPlace.keys()) if (place <= sequence) this.byPlace.delete(place);
+  /** The last sequence number for which a message of this kind was said in `view`; 0 for none. */
+  last(kind: PhaseMessage['kind'], view: View): SequenceNumber {
+    const places = [...this.byPlace].filter(([, said]) => said.has(`${kind}:${view}`)).map(([place]) => place);
+    return sequence(Math.max(0, ...places));
+  }
+
+  dropUpTo(last: SequenceNumber): void {
+    for (const place of this.byPlace.keys()) if (place <= last) this.byPlace.delete(place);
   }
 }

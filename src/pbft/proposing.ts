@@ -13,7 +13,7 @@ export function propose(core: Core): void {
   if (!core.isPrimary || !core.isVoting) return;
   const { instancesInFlightMax, batchSize } = core.configuration.options;
   while (core.requests.waitingCount > 0) {
-    const place = sequence(Math.max(core.lastProposed, core.lastExecuted) + 1);
+    const place = sequence(Math.max(core.lastProposed, core.lastExecuted, core.settled) + 1);
     if (place - core.lastExecuted > instancesInFlightMax || place > core.highWaterMark) return;
     const time = Math.max(core.now, timeBefore(core, place));
     if (time > core.now + limits.clockToleranceMs) return; // our clock is so far behind that no backup would prepare

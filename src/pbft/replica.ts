@@ -6,11 +6,11 @@ import { onCertificate, reply } from './execution.js';
 import type { Input } from './inputs.js';
 import { invariant } from './invariant.js';
 import type { Batch, NewView, PhaseMessage, ReplicaMessage, RequestBundle, StableCheckpoint } from './messages.js';
-import { advance, onPhaseMessage, screenPhase } from './normal-case.js';
+import { onPhaseMessage, screenPhase } from './normal-case.js';
 import { propose } from './proposing.js';
 import type { RefusalReason } from './refusal.js';
 import { resendStalled } from './resending.js';
-import { restorePromise, restoreSlot, restoreView } from './restoring.js';
+import { endRestoring, restorePromise, restoreSettled, restoreSlot, restoreView } from './restoring.js';
 import { tickTimers } from './suspicion.js';
 import { sequence, view, type ReplicaIndex, type SequenceNumber, type View, type Digest } from './types.js';
 import { fetchMissing, onBatch, onNewView, onViewChange, startViewChange } from './view-change.js';
@@ -50,6 +50,9 @@ export class Replica {
         break;
       case 'promise':
         restorePromise(core, input.promise);
+        break;
+      case 'settled':
+        restoreSettled(core, input.sequence);
         break;
       case 'tick':
         this.onTick(input.now, input.isConnected);
@@ -126,7 +129,7 @@ export class Replica {
 
   /** Whether the log has lost what this replica had promised, so that it cannot take part in a view change (rule 28). */
   get isAmnesiac(): boolean {
-    return this.core.unproven.size > 0;
+    return this.core.isAmnesiac;
   }
 
   /** Whether the view orders the batch with this digest at `place`, and we lack it. */
@@ -150,7 +153,7 @@ export class Replica {
    * this at f+1 correct replicas at least: what a read must not be older than.
    */
   get lastPrepared(): SequenceNumber {
-    let last = this.core.lastExecuted;
+    let last = sequence(Math.max(this.core.lastExecuted, this.core.settled));
     for (const slot of this.core.log.values()) {
       if (slot.sequence > last && slot.prepared !== undefined) last = slot.sequence;
     }
@@ -204,11 +207,7 @@ export class Replica {
     const { core } = this;
     core.now = Math.max(core.now, now);
     core.ticks++;
-    if (core.isRestoring) {
-      core.isRestoring = false;
-      core.lastProposed = sequence(Math.max(core.lastProposed, core.lastExecuted));
-      for (const slot of [...core.log.values()]) advance(core, slot);
-    }
+    if (core.isRestoring) endRestoring(core);
     if (!isConnected) return;
     tickTimers(core);
     resendStalled(core);

@@ -3,8 +3,10 @@ import type { Core } from './core.js';
 import { executeReady } from './execution.js';
 import { invariant } from './invariant.js';
 import type { Checkpoint, NewView, PhaseMessage, Prepare, PrePrepare, Promised, ViewChange } from './messages.js';
+import { advance } from './normal-case.js';
 import { votesFor, type Slot } from './slot.js';
-import { sequence, type View } from './types.js';
+import { sequence, type SequenceNumber, type View } from './types.js';
+import { lastOrdered } from './view-change.js';
 
 /**
  * Reading back what this replica knew and said before a restart. It is told in this order: committed batches (executed
@@ -21,9 +23,15 @@ export function restorePromise(core: Core, { kind, view, sequence: place, digest
     return;
   }
   if (place <= core.stable.sequence) return;
-  if (kind === 'commit') core.unproven.set(place, view); // until the log shows what had prepared
+  // Until the log shows what had prepared.
+  if (kind === 'commit' && view >= (core.unproven.get(place) ?? 0)) core.unproven.set(place, view);
   core.promises.add(kind, view, place, digest);
-  if (kind === 'pre-prepare') core.lastProposed = sequence(Math.max(core.lastProposed, place));
+}
+
+/** Up to where its promises were forgotten, since a checkpoint was stable. */
+export function restoreSettled(core: Core, place: SequenceNumber): void {
+  invariant(core.isRestoring, 'a checkpoint is settled after the start');
+  if (place > core.settled) core.settled = place;
 }
 
 export function restoreView(core: Core, message: Checkpoint | ViewChange | NewView): void {
@@ -64,6 +72,7 @@ function restoreNewView(core: Core, message: NewView): void {
   core.view = message.view;
   core.isChangingView = false;
   core.newView = message;
+  core.lastProposed = lastOrdered(core, message);
 }
 
 /** We asked for a view and have not entered it: the view change goes on (rule 21). */
@@ -71,6 +80,14 @@ function wantView(core: Core, view: View): void {
   core.view = view;
   core.isChangingView = true;
   core.newView = undefined;
+}
+
+/** The log is read: where a primary goes on in its view, behind everything that it has ever proposed in it. */
+export function endRestoring(core: Core): void {
+  core.isRestoring = false;
+  const proposed = core.promises.last('pre-prepare', core.view);
+  core.lastProposed = sequence(Math.max(core.lastProposed, core.lastExecuted, proposed));
+  for (const slot of [...core.log.values()]) advance(core, slot);
 }
 
 /** What the log holds of one sequence number: certificates of earlier views, and the votes of this one. */
@@ -119,5 +136,4 @@ function restoreVotes(core: Core, slot: Slot, messages: readonly PhaseMessage[])
   if (prePrepare.batch !== undefined && slot.sequence > core.lastExecuted) {
     core.requests.order(prePrepare.batch, slot.sequence, core.ticks);
   }
-  if (core.isPrimary) core.lastProposed = sequence(Math.max(core.lastProposed, slot.sequence));
 }

@@ -122,8 +122,13 @@ function enterView(core: Core, message: NewView): void {
   for (const slot of core.log.values()) slot.enterView();
   core.requests.forgetOrder();
   for (const prePrepare of message.prePrepares) acceptCarriedOver(core, prePrepare);
-  const { stable, order } = planNewView(message.viewChanges, core.environment.nullBatch.digest);
-  core.lastProposed = order.at(-1)?.sequence ?? stable.sequence;
+  core.lastProposed = lastOrdered(core, message);
+}
+
+/** The sequence number behind which the view's primary proposes. */
+export function lastOrdered(core: Core, { viewChanges }: NewView): SequenceNumber {
+  const { stable, order } = planNewView(viewChanges, core.environment.nullBatch.digest);
+  return order.at(-1)?.sequence ?? stable.sequence;
 }
 
 /** A batch that the view orders and that we lacked has come. */

@@ -9,6 +9,8 @@ export interface PromiseKeeper {
   keep(promises: readonly Promised[]): void;
   /** All promises that may still matter. */
   read(): readonly Promised[];
+  /** Up to here promises were forgotten: nothing may be said there again. */
+  readonly settled: number;
   /** Votes at or below this sequence number no longer matter, nor views below the highest. */
   forget(upTo: number): void;
 }

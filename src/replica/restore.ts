@@ -1,4 +1,5 @@
 import type { RefusalReason } from '../pbft/refusal.js';
+import { sequence } from '../pbft/types.js';
 import type { Checkpoint, NewView, PhaseMessage, ViewChange } from '../pbft/messages.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
@@ -35,6 +36,7 @@ export async function restore(options: RestoreOptions): Promise<void> {
   await executeAgain(options);
   const own = await log.readReplica();
   for (const name of options.names) restoreView(options, own[fields.checkpoint(name)], 'checkpoint');
+  host.step({ kind: 'settled', sequence: sequence(promises.settled) });
   for (const promise of promises.read()) host.step({ kind: 'promise', promise });
   restoreView(options, own[fields.viewChange], 'view-change');
   restoreView(options, own[fields.newView], 'new-view');

@@ -17,7 +17,7 @@ const BROKEN: Record<string, { file: string; text: string }> = {
   'crypto-knows-its-place': { file: 'src/crypto/service.ts', text: "import '../replica/plain.js';" },
   'ports-knows-its-place': { file: 'src/ports/settings.ts', text: "import '../config/plain.js';" },
   'state-machine-knows-its-place': { file: 'src/state-machine/host.ts', text: "import '../replica/plain.js';" },
-  'config-knows-its-place': { file: 'src/config/key.ts', text: "import '../crypto/plain.js';" },
+  'config-knows-its-place': { file: 'src/config/key.ts', text: "import '../redis/plain.js';" },
   'enrolment-knows-its-place': { file: 'src/enrolment/board.ts', text: "import '../redis/plain.js';" },
   'replica-knows-its-place': { file: 'src/replica/bus.ts', text: "import '../redis/plain.js';" },
   'memory-knows-its-place': { file: 'src/memory/host.ts', text: "import '../replica/plain.js';" },
