@@ -7,7 +7,7 @@ import { join, relative } from 'node:path';
 /** Longest path of a Unix socket on all systems, in bytes. */
 const socketPathBytesMax = 100;
 const probeTimeoutMs = 1_000;
-const takeoverAttemptsMax = 3;
+const attemptsMax = 5;
 const answerBytesMax = 4_096;
 const lockName = 'lock';
 
@@ -31,10 +31,14 @@ export class FolderLock {
     const socketName = `${randomBytes(6).toString('hex')}.sock`;
     const server = await listen(folder, socketName, describe);
     const lock = new FolderLock(folder, socketName, server);
-    for (let attempt = 0; attempt < takeoverAttemptsMax; attempt++) {
-      if (lock.link()) return lock;
-      if ((await askHolder(folder)) !== undefined) break;
-      lock.removeStale();
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const holder = linkedAt(folder, lockName);
+      if (holder === undefined) {
+        if (lock.link(lockName)) return lock;
+        continue;
+      }
+      if ((await ask(folder, holder)) !== undefined) break;
+      if (await lock.inheritFrom(holder)) return lock;
     }
     lock.closeServer();
     return undefined;
@@ -42,7 +46,7 @@ export class FolderLock {
 
   /** Whether this lock still stands: somebody may have deleted the folder. */
   get isHeld(): boolean {
-    return holderOf(this.folder) === this.socketName;
+    return linkedAt(this.folder, lockName) === this.socketName;
   }
 
   release(): void {
@@ -50,9 +54,10 @@ export class FolderLock {
     this.closeServer();
   }
 
-  private link(): boolean {
+  /** @returns whether there was no link of this name yet */
+  private link(name: string): boolean {
     try {
-      symlinkSync(this.socketName, join(this.folder, lockName));
+      symlinkSync(this.socketName, join(this.folder, name));
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -60,22 +65,27 @@ export class FolderLock {
     }
   }
 
-  /** Takes a dead holder's link away. Renaming shows which link was taken: a living one goes back. */
-  private removeStale(): void {
-    const stale = holderOf(this.folder);
-    if (stale === undefined) return;
-    const aside = join(this.folder, `${this.socketName}.stale`);
-    try {
-      renameSync(join(this.folder, lockName), aside);
-    } catch {
-      return; // somebody else was faster
+  /**
+   * Takes a dead holder's place. Many may find it dead at once, and late: whoever makes the link that is named after it is
+   * its heir, and only the heir may replace the lock, if it is still the dead one's.
+   */
+  private async inheritFrom(dead: string): Promise<boolean> {
+    const claim = `${dead}.heir`;
+    if (!this.link(claim)) {
+      const heir = linkedAt(this.folder, claim);
+      const hasDied = heir !== undefined && (await ask(this.folder, heir)) === undefined;
+      if (hasDied) rmSync(join(this.folder, claim), { force: true }); // in the middle of the following lines
+      return false;
     }
-    if (readlinkSync(aside) === stale) {
-      rmSync(aside, { force: true });
-      rmSync(join(this.folder, stale), { force: true });
-    } else {
-      renameSync(aside, join(this.folder, lockName));
+    const isStillThere = linkedAt(this.folder, lockName) === dead;
+    if (isStillThere) {
+      const own = `${this.socketName}.lock`;
+      symlinkSync(this.socketName, join(this.folder, own));
+      renameSync(join(this.folder, own), join(this.folder, lockName));
+      rmSync(join(this.folder, dead), { force: true });
     }
+    rmSync(join(this.folder, claim), { force: true });
+    return isStillThere;
   }
 
   private closeServer(): void {
@@ -86,8 +96,12 @@ export class FolderLock {
 
 /** The line of the process that holds `folder`; `undefined` when none lives. */
 export async function askHolder(folder: string): Promise<string | undefined> {
-  const socketName = holderOf(folder);
-  if (socketName === undefined) return undefined;
+  const holder = linkedAt(folder, lockName);
+  return holder === undefined ? undefined : ask(folder, holder);
+}
+
+/** The line of the process that listens at this socket; `undefined` when none does. */
+function ask(folder: string, socketName: string): Promise<string | undefined> {
   return withSocketPath(folder, socketName, (path) => {
     return new Promise((resolve) => {
       let answer = '';
@@ -106,16 +120,17 @@ export async function askHolder(folder: string): Promise<string | undefined> {
       socket.on('end', () => {
         settle(answer);
       });
-      socket.on('error', () => {
-        settle(undefined);
+      socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+        settle(code === 'EAGAIN' ? answer : undefined); // more wait to be accepted than may
       });
     });
   });
 }
 
-function holderOf(folder: string): string | undefined {
+/** The socket that a link of the folder names. */
+function linkedAt(folder: string, name: string): string | undefined {
   try {
-    return readlinkSync(join(folder, lockName));
+    return readlinkSync(join(folder, name));
   } catch {
     return undefined;
   }
