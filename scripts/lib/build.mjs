@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildExamples } from './examples.mjs';
 import { run } from './processes.mjs';
 import { progress } from './progress.mjs';
 import { tool } from './tools.mjs';
 
 /** What the build is made of. */
-const SOURCES = ['src', 'package-lock.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'];
+const SOURCES = ['src', 'examples', 'package-lock.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json'];
 /** Which sources the build is that of. In the output folder, which every build empties first. */
 const STAMP = 'dist/.quorate-built';
 
@@ -20,6 +21,7 @@ export async function build() {
     shown.failed();
     throw new Error(`the build failed:\n${output.trim()}`);
   }
+  await buildExamples();
   shown.done();
   writeFileSync(STAMP, wanted);
 }
@@ -27,7 +29,7 @@ export async function build() {
 function digestOf(paths) {
   const hash = createHash('sha256');
   for (const path of paths) {
-    const files = path === 'src' ? filesBelow(path) : [path];
+    const files = path === 'src' || path === 'examples' ? filesBelow(path) : [path];
     for (const file of files) hash.update(`${file}\0`).update(readFileSync(file)).update('\0');
   }
   return hash.digest('hex');

@@ -5,13 +5,14 @@ import { ROOT } from './root.mjs';
 import { withSetupLock } from './setup-lock.mjs';
 import { runStages, stagesNamed, StageFailed } from './stages.mjs';
 
-/** Runs `start` or `test`, with everything that is missing first. Sets the process's exit code. */
+/** Runs `start`, `test` or `example NAME`, with everything that is missing first. Sets the process's exit code. */
 export async function main([command, ...args]) {
   process.chdir(ROOT);
   try {
     if (command === 'start') await start(args);
     else if (command === 'test') await test(args);
-    else throw new Error(`there is no ${command ?? 'command'}: say start or test`);
+    else if (command === 'example') await example(args);
+    else throw new Error(`there is no ${command ?? 'command'}: say start, test or example`);
   } catch (error) {
     if (error instanceof Interrupted) process.exit(error.exitCode);
     process.stderr.write(error instanceof StageFailed ? `\n${error.message}\n` : `\nquorate: ${error.message}\n`);
@@ -19,13 +20,25 @@ export async function main([command, ...args]) {
   }
 }
 
-async function start(args) {
+async function setUp() {
   const release = stopOnSignals();
   await withSetupLock(async () => {
     await installDependencies();
     await build();
   });
   release();
+}
+
+/** Runs dist/examples/NAME/main.js. */
+async function example([name, ...args]) {
+  await setUp();
+  const file = new URL(`../../dist/examples/${name}/main.js`, import.meta.url);
+  process.argv.splice(1, Infinity, name, ...args);
+  await import(file.href);
+}
+
+async function start(args) {
+  await setUp();
   // From here on this very process is `quorate up`, which knows how to end what it starts.
   exitWhenOrphaned();
   process.argv.splice(1, Infinity, 'quorate', 'up', ...args);
