@@ -56,6 +56,7 @@ describe('agreed time (OSDI §4.6)', () => {
   it('a clock that goes back takes the proposals of its primary nowhere', () => {
     const primary = new CheckedReplica({ self: 0 });
     primary.tick(clockStart + 100);
+    primary.tick(clockStart + 60);
     const [first] = votes(primary.submit(ask('c', 1)));
     primary.tick(clockStart + 40);
     const [second] = votes(primary.submit(ask('c', 2)));

@@ -161,9 +161,9 @@ describe('what waits to be ordered', () => {
     const count = limits.waitingBundlesMax;
     replica.submit(...Array.from({ length: count }, (_, index) => ask('c', 1, { lastSequence: 100 + index })));
     expect(refusals(replica.submit(ask('d', 1)))).toEqual(['buffer-full']);
-    const [about] = proposals(new CheckedReplica({ self: 0 }).submit(ask('c', 1)));
+    const [about] = proposals(new CheckedReplica({ self: 0 }).submit(ask('c', 1, { gateway: 'gateway-2' })));
     replica.step({ kind: 'certificate', certificate: certificate(about!) });
     replica.tick();
-    expect(refusals(replica.submit(ask('d', 1)))).toEqual([]);
+    expect(refusals(replica.submit(ask('d', 1), ask('e', 1)))).toEqual([]);
   });
 });

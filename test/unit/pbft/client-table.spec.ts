@@ -75,7 +75,10 @@ describe("a client's window", () => {
     );
     expect(standing(replica, named('c', 1))).toBe('fresh');
     expect(standing(replica, named('c', 2))).toBe('executed');
-    // A late one pushes the lowest out, itself if it is the lowest.
+    // A late one pushes the lowest out: itself, if it is the lowest.
+    executeBatches(replica, [[named('c', 1)]]);
+    expect(replica.application.history.at(-1)).toBe('c#1');
+    expect([1, 2].map((timestamp) => standing(replica, named('c', timestamp)))).toEqual(['stale', 'executed']);
     executeBatches(replica, [[named('c', 3)]]);
     expect([1, 2, 3, 4, 5].map((timestamp) => standing(replica, named('c', timestamp)))).toEqual([
       'stale',
