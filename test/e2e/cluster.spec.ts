@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { verifyReceiptText } from '../../src/crypto/verify-receipt.js';
+import type { Reply } from '../../src/crypto/receipt.js';
 import { TestCluster, until } from '../support/processes.js';
 
 const slowMs = 120_000;
@@ -19,7 +20,8 @@ describe('four replica processes', () => {
       const answer = await cluster.submit({ op: 'put', key: 'warTime', value: 8888 });
       expect(answer.status).toBe(200);
       expect(answer.body.result).toEqual({ ok: true });
-      const signers = new Set(answer.body.receipt.signatures.map(({ replica }: { replica: string }) => replica));
+      const { signatures } = (answer.body as Reply).receipt;
+      const signers = new Set(signatures.map(({ replica }) => replica));
       expect(signers.size).toBeGreaterThanOrEqual(2);
       const membership = readFileSync(join(cluster.dataDir, 'membership.json'), 'utf8');
       expect(verifyReceiptText(answer.text, membership).valid).toBe(true);

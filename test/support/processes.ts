@@ -71,7 +71,8 @@ export class TestCluster {
   }
 
   async status(): Promise<Status> {
-    return (await this.request('/v1/status')).body as unknown as Status;
+    const { body } = await this.request('/v1/status');
+    return body as Status;
   }
 
   /** Waits until all replicas are connected, have executed as much, and have one state digest. */
@@ -142,8 +143,7 @@ export function runGroup(args: readonly string[]): { child: ChildProcess; output
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   return { child, output: () => output };
 }
 
