@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { sign, type Identity } from '../crypto/ed25519.js';
+import { publicKeyFromRaw, sign, verify, type Identity } from '../crypto/ed25519.js';
 import { enrolmentStatement, type EnrolmentRole } from '../crypto/enrolment.js';
-import { genesisDigest, preamble } from '../crypto/genesis.js';
+import { genesisDigest, preamble, type Genesis } from '../crypto/genesis.js';
 import { Membership, membershipDocument, parseMembership } from '../crypto/membership.js';
 import { QuorateError } from '../errors.js';
 import type { EnrolmentBoard } from '../ports/enrolment-board.js';
@@ -84,6 +84,7 @@ export async function join(
     });
     if (posted !== undefined) {
       const proposal = readProposal(posted.genesis, cluster, authority.rawPublicKey);
+      assertAdmitted(proposal, authority);
       const membership = complete(proposal, posted.signatures);
       if (membership !== undefined) {
         folder.write(genesisFile, JSON.stringify(membershipDocument(membership), null, 2));
@@ -126,13 +127,10 @@ async function tryStep(options: FoundingOptions, own: Candidate): Promise<Member
     const posted = await board.proposal();
     if (posted === undefined) return await proposeOrWait(options);
     const proposal = readProposal(posted.genesis, terms.cluster, authority.rawPublicKey);
-    const name = await checkAndSign(options, proposal, posted.signatures);
-    const membership = complete(proposal, (await board.proposal())?.signatures ?? posted.signatures);
-    if (membership !== undefined) return membership;
-    const missing = proposal.genesis.replicas.filter(
-      (replica) => !posted.signatures.has(replica.name) && replica.name !== name,
-    );
-    return `waiting for the signatures of ${missing.map((replica) => replica.name).join(', ')} under genesis`;
+    await checkAndSign(options, proposal, posted.signatures);
+    const signatures = (await board.proposal())?.signatures ?? posted.signatures;
+    const missing = unsigned(proposal, signatures);
+    return complete(proposal, signatures) ?? `waiting for the signatures of ${missing.join(', ')} under genesis`;
   } catch (error) {
     rethrowUnlessUnreachable(error);
     return 'Redis cannot be reached';
@@ -174,12 +172,14 @@ async function proposeOrWait({ board, terms, authority }: FoundingOptions): Prom
   return 'genesis is proposed';
 }
 
-/** Signs the proposal if it is one to sign. @returns our name in it. */
+/** Signs the proposal if it is one to sign, unless our signature is there. */
 async function checkAndSign(
   { terms, folder, authority, board }: FoundingOptions,
-  { genesis, enrolments }: Proposal,
+  proposal: Proposal,
   signatures: ReadonlyMap<string, Buffer>,
-): Promise<string> {
+): Promise<void> {
+  const { genesis } = proposal;
+  assertAdmitted(proposal, authority);
   const own = folder.identity.rawPublicKey;
   const self = genesis.replicas.find(({ publicKey }) => publicKey.equals(own));
   const names = genesis.replicas.map(({ name }) => name).join(', ');
@@ -190,27 +190,45 @@ async function checkAndSign(
   expectSame('state machine', genesis.stateMachine, terms.stateMachine);
   expectSame('CHECKPOINT_INTERVAL', genesis.checkpointInterval, terms.checkpointInterval);
   expectSame('LOG_SIZE', genesis.logSize, terms.logSize);
-  genesis.replicas.forEach(({ name, publicKey }, index) => {
-    const record = (requested: string): Buffer =>
-      encodeCandidate({ name: requested, publicKey, enrolment: enrolments[index] ?? Buffer.alloc(0) });
-    const isAdmitted = [name, ''].some((asked) => readCandidate(record(asked), terms.cluster, authority.publicKey));
-    if (!isAdmitted) refuse(`${name} was not admitted with this join token`);
-  });
-  if (signatures.has(self.name)) return self.name;
   const digest = genesisDigest(genesis);
   const signed = folder.read(signedFile)?.toString('utf8');
   if (signed !== undefined && signed !== digest.toString('hex'))
     refuse('this replica has signed another genesis before');
-  folder.write(signedFile, digest.toString('hex'));
-  await board.sign(self.name, sign(folder.identity.privateKey, preamble(digest, 0, 'genesis')));
-  return self.name;
+  // Not whether something is there under our name: anybody who runs Redis could have put it there.
+  const signature = sign(folder.identity.privateKey, preamble(digest, 0, 'genesis'));
+  if (signatures.get(self.name)?.equals(signature) === true) return;
+  if (signed === undefined) folder.write(signedFile, digest.toString('hex'));
+  await board.sign(self.name, signature);
+}
+
+/** @throws {QuorateError} `enrolment-refused` unless this authority has admitted every founder */
+function assertAdmitted({ genesis, enrolments }: Proposal, authority: Identity): void {
+  genesis.replicas.forEach(({ name, publicKey }, index) => {
+    const enrolment = enrolments[index] ?? Buffer.alloc(0);
+    const isAdmitted = [name, ''].some((asked) => {
+      const record = encodeCandidate({ name: asked, publicKey, enrolment });
+      return readCandidate(record, genesis.cluster, authority.publicKey) !== undefined;
+    });
+    if (!isAdmitted) refuse(`${name}, a founder of ${genesis.cluster}, was not admitted with this join token`);
+  });
+}
+
+/** The founders whose signature is not there, or is not theirs. */
+function unsigned({ genesis }: Proposal, signatures: ReadonlyMap<string, Buffer>): string[] {
+  const statement = preamble(genesisDigest(genesis), 0, 'genesis');
+  const hasSigned = ({ name, publicKey }: Genesis['replicas'][number]): boolean => {
+    const signature = signatures.get(name);
+    return signature !== undefined && verify(publicKeyFromRaw(publicKey), statement, signature);
+  };
+  return genesis.replicas.filter((founder) => !hasSigned(founder)).map(({ name }) => name);
 }
 
 /** The membership, if every founder has signed. */
-function complete({ genesis, enrolments }: Proposal, signatures: ReadonlyMap<string, Buffer>): Membership | undefined {
-  const inOrder = genesis.replicas.map(({ name }) => signatures.get(name));
-  if (inOrder.some((signature) => signature === undefined)) return undefined;
-  return new Membership(genesis, inOrder as Buffer[], enrolments);
+function complete(proposal: Proposal, signatures: ReadonlyMap<string, Buffer>): Membership | undefined {
+  if (unsigned(proposal, signatures).length > 0) return undefined;
+  const { genesis, enrolments } = proposal;
+  const inOrder = genesis.replicas.map(({ name }) => signatures.get(name) ?? Buffer.alloc(0));
+  return new Membership(genesis, inOrder, enrolments);
 }
 
 function expectSame(what: string, proposed: string | number, own: string | number): void {
