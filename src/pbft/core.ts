@@ -35,6 +35,8 @@ export class Core {
   /** We have sent VIEW-CHANGE for `view` and wait for its NEW-VIEW: nothing of a lower view moves us (rule 18). */
   isChangingView = false;
   readonly viewChanges = new ViewChanges();
+  /** The view that we wanted when we restarted: a log that was set back may hide that we, its primary, had begun it. */
+  resumedView: View | undefined;
   /** The NEW-VIEW that made the current view, for those who missed it; `undefined` in view 0. */
   newView: NewView | undefined;
   readonly timers = new Timers();
@@ -95,6 +97,11 @@ export class Core {
   /** Whether we have lost what we need to say what had prepared here: no VIEW-CHANGE of ours would be true (rule 28). */
   get isAmnesiac(): boolean {
     return this.unproven.size > 0 || this.stable.sequence < this.settled;
+  }
+
+  /** Whether we can say truly what has prepared here, as who asks for a view or begins one must. */
+  get canChangeView(): boolean {
+    return !this.isRestoring && !this.isAmnesiac && !this.isCorrupt;
   }
 
   /** h: nothing at or below it is taken any more. */

@@ -85,6 +85,7 @@ function wantView(core: Core, view: View): void {
 /** The log is read: where a primary goes on in its view, behind everything that it has ever proposed in it. */
 export function endRestoring(core: Core): void {
   core.isRestoring = false;
+  core.resumedView = core.isChangingView ? core.view : undefined;
   const proposed = core.promises.last('pre-prepare', core.view);
   core.lastProposed = sequence(Math.max(core.lastProposed, core.lastExecuted, proposed));
   for (const slot of [...core.log.values()]) advance(core, slot);

@@ -12,37 +12,46 @@ const forwardedMax = 16;
  * its time once q replicas want it; until the view is entered our VIEW-CHANGE is sent again.
  */
 export function tickTimers(core: Core): void {
+  const { timers, requests, configuration } = core;
+  const oldest = requests.oldestWait(core.ticks, core.lastExecuted);
+  timers.sinceProgress = oldest === undefined ? 0 : timers.sinceProgress + 1;
+  const patience = timers.backedOff(configuration.options.requestTimeoutTicks);
+  if (timers.sinceProgress % patience === patience >> 1) forward(core);
   if (core.isChangingView) tickViewChange(core);
-  else tickView(core);
+  else tickView(core, oldest ?? 0, patience);
 }
 
-function tickView(core: Core): void {
-  const { timers, requests } = core;
-  const { requestTimeoutTicks } = core.configuration.options;
+/** Passes on what waits, at half-time and again after each further time-out: nobody else may have heard of it. */
+function forward(core: Core): void {
+  if (core.isPrimary && !core.isChangingView) return;
+  const bundles = core.requests.waitingBundles(forwardedMax);
+  if (bundles.length > 0) core.emit({ kind: 'forward', bundles });
+}
+
+function tickView(core: Core, oldest: number, patience: number): void {
+  const { timers } = core;
   timers.inView++;
-  const oldest = requests.oldestWait(core.ticks, core.lastExecuted);
-  if (oldest === undefined) {
-    timers.sinceProgress = 0;
-    return;
-  }
-  timers.sinceProgress++;
-  const patience = timers.backedOff(requestTimeoutTicks);
-  if (timers.sinceProgress === patience >> 1) {
-    const bundles = requests.waitingBundles(forwardedMax);
-    if (bundles.length > 0 && !core.isPrimary) core.emit({ kind: 'forward', bundles });
-  }
   const isStalled = Math.min(timers.sinceProgress, oldest) >= patience;
   const isCensored = Math.min(timers.inView, oldest) >= patience * censorshipFactor;
-  if (isStalled || isCensored) startViewChange(core, view(core.view + 1));
+  if (!isStalled && !isCensored) return;
+  if (timers.hasProgressed) startViewChange(core, view(core.view + 1));
+  else failView(core); // a view in which nothing was executed came to nothing, too (paper §4.5.2)
 }
 
 function tickViewChange(core: Core): void {
+  if (!core.canChangeView) return;
   const { timers } = core;
   const { viewChangeTimeoutTicks, resendTicks } = core.configuration.options;
+  const message = core.viewChanges.of(core.self);
+  // After a restart: what we said to get this view is lost, or we are its primary and may have begun it (rule 21).
+  const isStranded = message?.view !== core.view || (core.isPrimary && core.view === core.resumedView);
+  if (isStranded) {
+    startViewChange(core, view(core.view + 1));
+    return;
+  }
   if (++timers.sinceSent >= resendTicks) {
     timers.sinceSent = 0;
-    const message = core.viewChanges.of(core.self);
-    if (message?.view === core.view) core.emit({ kind: 'broadcast', message });
+    core.emit({ kind: 'broadcast', message });
   }
   if (timers.sinceQuorum === undefined) return;
   timers.sinceQuorum++;

@@ -9,6 +9,8 @@ export class Timers {
   sinceProgress = 0;
   /** Ticks since the view was entered: a request's age before it is not this primary's fault. */
   inView = 0;
+  /** Something was executed since the view was entered; where we start nothing has failed yet. */
+  hasProgressed = true;
   /** Ticks in a view change since q replicas have asked for the view; `undefined` before (rule 19). */
   sinceQuorum: number | undefined;
   /** Views that failed in a row. */
@@ -25,6 +27,7 @@ export class Timers {
   onProgress(): void {
     this.sinceProgress = 0;
     this.failures = 0;
+    this.hasProgressed = true;
   }
 
   onViewChange(): void {
@@ -35,6 +38,7 @@ export class Timers {
   onViewEntered(): void {
     this.sinceProgress = 0;
     this.inView = 0;
+    this.hasProgressed = false;
     this.sinceQuorum = undefined;
   }
 }

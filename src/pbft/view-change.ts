@@ -7,16 +7,18 @@ import { view, type ReplicaIndex, type SequenceNumber, type View } from './types
 
 /**
  * Stops voting in the old view and asks for `target` (paper §4.4, rule 15): with our stable checkpoint and its proof,
- * and for every sequence number above it what prepared here, in the certificate of the highest view, whole.
+ * and for every sequence number above it what prepared here, in the certificate of the highest view, whole. Who cannot
+ * say that stays where it is, and goes on voting there, until others take it along with a NEW-VIEW (rule 28).
  */
 export function startViewChange(core: Core, target: View): void {
+  if (!core.canChangeView) return;
   core.view = target;
   core.isChangingView = true;
   core.newView = undefined;
   core.isPrimaryFaulty = false;
+  core.requests.forgetOrder();
   core.timers.onViewChange();
   core.emit({ kind: 'view', view: target, isChanging: true });
-  if (core.isAmnesiac || core.isCorrupt) return; // we cannot say what we have prepared
   const prepared: PreparedCertificate[] = [];
   for (const slot of core.log.values()) if (slot.prepared !== undefined) prepared.push(slot.prepared);
   prepared.sort((a, b) => a.prePrepare.sequence - b.prePrepare.sequence);
@@ -63,8 +65,9 @@ function onEnoughViewChanges(core: Core): void {
   // Those who want a later view have given up on ours: waiting for their word on ours could last for ever.
   if (core.viewChanges.countFrom(core.view) >= q) core.timers.sinceQuorum ??= 0;
   const viewChanges = core.viewChanges.for(core.view);
-  if (viewChanges.length < q || !core.isPrimary || core.isRestoring || core.isCorrupt) return;
-  beginView(core, viewChanges);
+  if (viewChanges.length < q || !core.isPrimary || !core.canChangeView) return;
+  // Two NEW-VIEWs for one view would be two words: after a restart the next view is safe, this one is not.
+  if (core.view !== core.resumedView) beginView(core, viewChanges);
 }
 
 /** The new primary's part: NEW-VIEW with q VIEW-CHANGEs and what follows from them (paper §4.4). */
@@ -105,6 +108,7 @@ export function onNewView(core: Core, message: NewView): void {
 
 /** The view that we wait for does not come about: ask for the next one, with twice the time (rule 19). */
 export function failView(core: Core): void {
+  if (!core.canChangeView) return;
   core.timers.failures++;
   startViewChange(core, view(core.view + 1));
 }
@@ -117,6 +121,7 @@ function enterView(core: Core, message: NewView): void {
   core.view = message.view;
   core.isChangingView = false;
   core.newView = message;
+  core.isPrimaryFaulty = false;
   core.timers.onViewEntered();
   core.emit({ kind: 'view', view: core.view, isChanging: false });
   for (const slot of core.log.values()) slot.enterView();
