@@ -14,6 +14,8 @@ const program = new URL('../../bin/quorate.mjs', import.meta.url).pathname;
 export class TestCluster {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'quorate-e2e-'));
   readonly names: readonly string[];
+  /** The highest sequence number that was acknowledged: statuses from before it are old news. */
+  private acknowledged = 0;
   private readonly cluster: LocalCluster;
 
   constructor(n: number, flags: Readonly<Record<string, string>> = {}) {
@@ -57,11 +59,13 @@ export class TestCluster {
   }
 
   async submit(operation: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
-    return this.request('/v1/requests', {
+    const answer = await this.request('/v1/requests', {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify({ operation }),
     });
+    if (answer.status === 200) this.acknowledged = Math.max(this.acknowledged, Number(answer.body.sequence));
+    return answer;
   }
 
   async request(path: string, init: RequestInit = {}): Promise<Answer> {
@@ -80,7 +84,10 @@ export class TestCluster {
     return until('all replicas have one state', async () => {
       const status = await this.status();
       const states = new Set(status.replicas.map(({ stateDigest, lastExecuted }) => `${stateDigest} ${lastExecuted}`));
-      return status.replicas.every(({ connected }) => connected) && states.size === 1 ? status : undefined;
+      const isCurrent = status.replicas.every(
+        (replica) => replica.connected && replica.lastExecuted >= this.acknowledged,
+      );
+      return isCurrent && states.size === 1 ? status : undefined;
     });
   }
 
@@ -109,6 +116,7 @@ export interface Status {
     readonly connected: boolean;
     readonly lastExecuted: number;
     readonly stateDigest: string;
+    readonly refused: Readonly<Record<string, number>>;
   }[];
 }
 
