@@ -4,7 +4,7 @@ import { primaryOf } from './quorum.js';
 import type { Digest, SequenceNumber, View } from './types.js';
 
 /** Whether a stable checkpoint is proven: q CHECKPOINTs of distinct replicas for one sequence number and digest. */
-export function isStableProven({ sequence, proof }: StableCheckpoint, { q }: Configuration): boolean {
+function isStableProven({ sequence, proof }: StableCheckpoint, { q }: Configuration): boolean {
   if (sequence === 0) return proof.length === 0;
   const digest = proof[0]?.digest;
   const signers = new Set(proof.map((checkpoint) => checkpoint.replica));

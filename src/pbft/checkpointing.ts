@@ -2,15 +2,17 @@ import type { Core } from './core.js';
 import type { Checkpoint } from './messages.js';
 import { sequence, type SequenceNumber } from './types.js';
 
-/** Every K sequence numbers a replica tells the digest of its state (paper §4.3, rule 23). */
+/**
+ * Every K sequence numbers a replica tells the digest of its state (paper §4.3, rule 23); none that it knows to be wrong.
+ */
 export function checkpointIfDue(core: Core, place: SequenceNumber): void {
-  if (place % core.configuration.options.checkpointInterval !== 0) return;
+  if (place % core.configuration.options.checkpointInterval !== 0 || core.isCorrupt) return;
   const digest = core.environment.application.checkpointDigest(place);
   const message: Checkpoint = { kind: 'checkpoint', sequence: place, digest, replica: core.self };
   core.checkpoints.add(message);
   core.emit({ kind: 'persist', message });
   core.emit({ kind: 'broadcast', message });
-  stabilise(core, message);
+  stabilise(core, place);
 }
 
 /** Takes another replica's CHECKPOINT, one for each (sequence, signer). */
@@ -23,31 +25,36 @@ export function onCheckpoint(core: Core, message: Checkpoint): void {
   } else if (core.checkpoints.add(message) !== undefined) {
     core.emit({ kind: 'refused', reason: 'duplicate', replica });
   } else {
-    stabilise(core, message);
+    stabilise(core, place);
   }
+}
+
+function stabilise(core: Core, place: SequenceNumber): void {
+  if (!moveLowWaterMark(core, place)) return;
+  for (const message of core.stable.proof) if (message.replica !== core.self) core.emit({ kind: 'persist', message });
+  core.emit({ kind: 'stable', checkpoint: core.stable });
 }
 
 /**
  * q matching CHECKPOINTs make a checkpoint stable: h moves there and the log below goes (paper §4.3). Only if we have
- * that state ourselves: a replica discards only what it holds the state for. If we have another one we are corrupt.
+ * that state ourselves: a replica discards only what it holds the state for. If we have another one we are corrupt,
+ * whoever spoke last (rule 26).
  */
-function stabilise(core: Core, { sequence: place, digest }: Checkpoint): void {
-  const proof = core.checkpoints.matching(place, digest);
-  if (proof.length < core.configuration.q) return;
+export function moveLowWaterMark(core: Core, place: SequenceNumber): boolean {
+  const proof = core.checkpoints.quorum(place, core.configuration.q);
   const own = core.checkpoints.of(core.self, place);
-  if (own === undefined) return;
-  if (own.digest !== digest) {
+  if (proof === undefined || own === undefined || place <= core.stable.sequence) return false;
+  if (!proof.includes(own)) {
     core.isCorrupt = true;
     core.emit({ kind: 'corrupt', sequence: place });
-    return;
+    return false;
   }
   core.stable = { sequence: place, proof };
   core.log.dropUpTo(place);
   core.promises.dropUpTo(place);
   core.checkpoints.dropBelow(place);
   for (const unproven of core.unproven.keys()) if (unproven <= place) core.unproven.delete(unproven);
-  for (const message of proof) if (message.replica !== core.self) core.emit({ kind: 'persist', message });
-  core.emit({ kind: 'stable', checkpoint: core.stable });
+  return true;
 }
 
 /** Tells the latest checkpoint again to those who may have missed it. */
@@ -55,5 +62,6 @@ export function resendCheckpoint(core: Core): void {
   const { checkpointInterval } = core.configuration.options;
   const latest = sequence(core.lastExecuted - (core.lastExecuted % checkpointInterval));
   const message = core.checkpoints.of(core.self, latest);
-  if (message !== undefined && latest > core.stable.sequence) core.emit({ kind: 'broadcast', message });
+  const isDue = latest > core.stable.sequence && !core.isCorrupt;
+  if (message !== undefined && isDue) core.emit({ kind: 'broadcast', message });
 }

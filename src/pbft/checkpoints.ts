@@ -1,5 +1,5 @@
 import type { Checkpoint } from './messages.js';
-import type { Digest, ReplicaIndex, SequenceNumber } from './types.js';
+import type { ReplicaIndex, SequenceNumber } from './types.js';
 
 /** Checkpoints kept of each signer: the newest ones. */
 const perSignerMax = 8;
@@ -23,12 +23,10 @@ export class Checkpoints {
     return this.bySigner.get(replica)?.get(sequence);
   }
 
-  /** Those of distinct replicas with this sequence number and digest. */
-  matching(sequence: SequenceNumber, digest: Digest): readonly Checkpoint[] {
-    return [...this.bySigner.values()].flatMap((own) => {
-      const checkpoint = own.get(sequence);
-      return checkpoint?.digest === digest ? [checkpoint] : [];
-    });
+  /** Those of distinct replicas that tell the same of this sequence number, when they are at least `q`. */
+  quorum(sequence: SequenceNumber, q: number): readonly Checkpoint[] | undefined {
+    const all = [...this.bySigner.values()].flatMap((own) => own.get(sequence) ?? []);
+    return all.map(({ digest }) => all.filter((other) => other.digest === digest)).find(({ length }) => length >= q);
   }
 
   dropBelow(sequence: SequenceNumber): void {

@@ -69,8 +69,9 @@ function executeOnce(
   return cached;
 }
 
-/** Answers a gateway: one reply for each batch that its requests were executed in. */
+/** Answers a gateway: one reply for each batch that its requests were executed in. None from a corrupt state (rule 26). */
 export function reply(core: Core, gateway: string, answers: readonly CachedReply[]): void {
+  if (core.isCorrupt) return;
   const batches = new Map<BatchReplies, Executed[]>();
   for (const { executed, replies } of answers) {
     const items = batches.get(replies) ?? [];

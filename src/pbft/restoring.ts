@@ -1,4 +1,5 @@
-import { isPreparedProven, isSoundNewView, isSoundViewChange, isStableProven } from './certificates.js';
+import { isPreparedProven, isSoundNewView, isSoundViewChange } from './certificates.js';
+import { moveLowWaterMark } from './checkpointing.js';
 import type { Core } from './core.js';
 import { executeReady } from './execution.js';
 import { invariant } from './invariant.js';
@@ -56,14 +57,7 @@ function restoreCheckpoint(core: Core, message: Checkpoint): void {
   // Our own digest is what executing the log has just given; what the log says of it proves nothing.
   if (message.replica === core.self || message.sequence > core.lastExecuted) return;
   core.checkpoints.add(message);
-  const proof = core.checkpoints.matching(message.sequence, message.digest);
-  const stable = { sequence: message.sequence, proof };
-  const own = core.checkpoints.of(core.self, message.sequence);
-  if (own?.digest !== message.digest || message.sequence <= core.stable.sequence) return;
-  if (!isStableProven(stable, core.configuration)) return;
-  core.stable = stable;
-  core.log.dropUpTo(stable.sequence);
-  core.promises.dropUpTo(stable.sequence);
+  moveLowWaterMark(core, message.sequence);
 }
 
 function restoreNewView(core: Core, message: NewView): void {
