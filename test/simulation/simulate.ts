@@ -4,12 +4,12 @@ import type { MakeReplica } from './simulated-replica.js';
 import { World, type Outcome } from './world.js';
 
 /** Ticks without faults within which everything that a correct replica knows must be executed. */
-export const calmTicksMax = 6000;
+const calmTicksMax = 6000;
 /** Ticks that a cluster is given which has lost more memories than it bears: nothing wrong must happen in them, either. */
 const exemptTicksMax = 200;
 
 /** A run in which something happened that must not happen, with all that is needed to see it again. */
-export class SimulationFailure extends Error {}
+class SimulationFailure extends Error {}
 
 /**
  * One run: faults for a while, then calm, until every request is executed that a correct replica knows of.

@@ -144,7 +144,7 @@ function partsOf(message: ReplicaMessage): readonly ReplicaMessage[] {
 }
 
 /** A message's signed contents. */
-export function nameOf(message: ReplicaMessage): string {
+function nameOf(message: ReplicaMessage): string {
   switch (message.kind) {
     case 'checkpoint':
       return `checkpoint/${message.sequence}/${message.digest}/${message.replica}`;

@@ -1,7 +1,7 @@
 import { poll } from '../../src/cluster/poll.js';
 
 /** Far more than anything here takes, on a machine that is busy with other things. */
-export const patienceMs = 25_000;
+const patienceMs = 25_000;
 
 /**
  * Polls until the condition holds.
