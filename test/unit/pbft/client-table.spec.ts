@@ -127,6 +127,13 @@ describe('the table of clients', () => {
     expect(standing(replica, named('early', 1))).toBe('executed');
   });
 
+  it('forgets nobody while the results take no more bytes than they may, all together', () => {
+    const replica = withResults(limits.resultBytesMax);
+    executeBatches(replica, [range(200, (index) => named('early', index)), [filler]]);
+    passTimeUntil(replica, limits.bundleLifetime + 10);
+    expect(standing(replica, named('early', 0))).toBe('executed');
+  });
+
   it('forgets who executed least recently when it is full, but nobody whose bundles may still be ordered', () => {
     const replica = new CheckedReplica();
     executeBatches(replica, [[named('a', 1)], [named('b', 1)], [named('a', 2)], [filler]]);

@@ -38,6 +38,10 @@ describe('what is said again', () => {
     const effects = backup.receive(about, prepare(2, about), commit(0, about), commit(2, about));
     expect(executed(effects)).toEqual([1]);
     expect(sent(backup.ticks(200))).toEqual([]);
+    const third = proposal(3);
+    backup.receive(third, prepare(2, third), commit(0, third), commit(2, third));
+    expect(backup.core.isCommitted(third.sequence)).toBe(true); // and waits for the second
+    expect(sent(backup.ticks(200))).toEqual([]);
   });
 
   it('is said more and more rarely, up to 32 times the first wait', () => {

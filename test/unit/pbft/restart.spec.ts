@@ -75,6 +75,13 @@ describe('a replica that reads its log back', () => {
     expect(again).toEqual(expect.arrayContaining([prepare(1, third), commit(1, third), prepare(1, fourth)]));
   });
 
+  it('as primary goes on after what it has proposed, known from its log alone', () => {
+    const primary = new CheckedReplica({ self: 0, isStarted: false });
+    primary.step({ kind: 'restore', messages: [about] });
+    primary.tick();
+    expect(votes(primary.submit(ask('c', 1))).map(({ sequence }) => sequence)).toEqual([2]);
+  });
+
   it('takes nothing for restored after its first tick', () => {
     const replica = new CheckedReplica();
     const promise = { kind: 'prepare', view: view(0), sequence: about.sequence, digest: about.digest } as const;
