@@ -36,6 +36,20 @@ export function promiseKeeperSuite(make: () => { keeper: PromiseKeeper; reopen: 
       expect(keeper.read().map((kept) => kept.sequence)).toEqual([3, 4, 5]);
     });
 
+    it('remembers up to where it has forgotten, or what was there, over a crash and over many', () => {
+      const { keeper, reopen } = make();
+      expect(keeper.settled).toBe(0);
+      keeper.keep([1, 2, 3].map((place) => promise('prepare', place)));
+      keeper.forget(2);
+      keeper.forget(1);
+      expect(keeper.settled).toBe(2);
+      for (let life = 0; life < 3; life++) {
+        const again = reopen();
+        const bound = again.read().map((kept) => kept.sequence);
+        for (const place of [1, 2, 3]) expect(place <= again.settled || bound.includes(sequence(place))).toBe(true);
+      }
+    });
+
     it('forgets views that were asked for, but never the highest', () => {
       const { keeper, reopen } = make();
       const asked = (v: number): Promised => ({ ...promise('view-change', 0, 0), view: view(v) });
