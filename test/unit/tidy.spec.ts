@@ -110,6 +110,8 @@ const RULES: readonly Rule[] = [
 ];
 
 const LINES_MAX = 350;
+/** Tests are lists of cases: they may be longer. */
+const TEST_LINES_MAX = 450;
 const COMMENT = /^\s*(?:\/\/|\/?\*|#)/;
 /** These words of the rules themselves. */
 const THIS_FILE = 'test/unit/tidy.spec.ts';
@@ -127,8 +129,8 @@ function breaches(rule: Rule, file: string, text: string): string[] {
   });
 }
 
-function isTooLong(text: string): boolean {
-  return text.trimEnd().split('\n').length > LINES_MAX;
+function isTooLong(text: string, linesMax = LINES_MAX): boolean {
+  return text.trimEnd().split('\n').length > linesMax;
 }
 
 function filesBelow(folder: string): string[] {
@@ -166,7 +168,11 @@ describe('style', () => {
 
   describe('no file is two rooms', () => {
     it('holds everywhere', () => {
-      const long = [...files].filter(([file, text]) => CODE.test(file) && isTooLong(text)).map(([file]) => file);
+      const long = [...files]
+        .filter(
+          ([file, text]) => CODE.test(file) && isTooLong(text, file.startsWith('test/') ? TEST_LINES_MAX : LINES_MAX),
+        )
+        .map(([file]) => file);
       expect(long).toEqual([]);
     });
 
