@@ -1,5 +1,6 @@
 import type { Membership } from '../crypto/membership.js';
 import type { QuorateError } from '../errors.js';
+import type { Request, RequestBundle } from '../pbft/messages.js';
 import type { Publication } from '../ports/bus.js';
 import { decodeBundleBody } from '../wire/bundle.js';
 import type { Credential } from '../wire/credential.js';
@@ -100,17 +101,13 @@ export class BatchFinder {
     const { membership, opener } = this.options;
     const parts = decoded(() => decodeCertificate(attachment));
     if (parts === 'malformed-frame') return undefined;
-    const requests: AgreedBatch['requests'][number][] = [];
+    const bundles: RequestBundle[] = [];
     const batch = decoded(() =>
       decodeBatch(parts.batch, (bytes) => {
         const frame = opener.openInner(bytes, 'request');
         if (typeof frame === 'string') return frame;
         const { bundle } = decodeBundleBody(frame.body, bytes.length);
-        requests.push(
-          ...bundle.requests.map(({ client, timestamp, digest, operation }) => {
-            return { id: digest, client, timestamp, operation: JSON.parse(operation.toString()) as Json };
-          }),
-        );
+        bundles.push(bundle);
         return bundle;
       }),
     );
@@ -131,6 +128,8 @@ export class BatchFinder {
       });
     }
     if (view === undefined || certificate.size < membership.q) return undefined;
+    // Only now: what q replicas have committed to, a correct one has found to be operations, hence JSON.
+    const requests = bundles.flatMap(({ requests: ordered }) => ordered.map(describeRequest));
     return {
       sequence,
       view: batch.view,
@@ -140,4 +139,8 @@ export class BatchFinder {
       certificate: [...certificate.values()],
     };
   }
+}
+
+function describeRequest({ digest, client, timestamp, operation }: Request): AgreedBatch['requests'][number] {
+  return { id: digest, client, timestamp, operation: JSON.parse(Buffer.from(operation).toString('utf8')) as Json };
 }

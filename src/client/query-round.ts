@@ -24,7 +24,7 @@ export class QueryRound {
   }
 
   add(replica: number, answer: QueryReply): void {
-    if (this.answers.has(replica)) return;
+    if (this.answers.has(replica) || !isJson(answer.value)) return;
     this.answers.set(replica, answer);
     const same = [...this.answers].filter(([, other]) => textOf(other) === textOf(answer));
     const isEnough = this.consistency === 'local' || this.isLinearizable(same.map(([, other]) => other));
@@ -55,6 +55,17 @@ export class QueryRound {
       consistency: this.consistency,
       replicas: same.map(([replica]) => this.membership.replicas[replica]?.name ?? ''),
     };
+  }
+}
+
+/** A faulty replica may answer with any bytes. */
+function isJson(value: Buffer | undefined): boolean {
+  if (value === undefined) return true;
+  try {
+    JSON.parse(value.toString('utf8'));
+    return true;
+  } catch {
+    return false;
   }
 }
 

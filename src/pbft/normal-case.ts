@@ -125,6 +125,8 @@ export function advance(core: Core, slot: Slot): void {
 function commit(core: Core, slot: Slot, prePrepare: PrePrepare): void {
   const prepares = votesFor(slot.prepares, prePrepare.digest).slice(0, core.configuration.q - 1);
   slot.prepared = { prePrepare, prepares };
+  // The certificate that a lost log could not show any more is there again, or a higher one (rule 28).
+  if (prePrepare.view >= (core.unproven.get(slot.sequence) ?? Infinity)) core.unproven.delete(slot.sequence);
   for (const message of prepares) if (message.replica !== core.self) core.emit({ kind: 'persist', message });
   say(core, slot, prePrepare, 'commit');
 }

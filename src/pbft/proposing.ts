@@ -3,7 +3,7 @@ import type { Core } from './core.js';
 import { invariant } from './invariant.js';
 import type { PrePrepare } from './messages.js';
 import { onPhaseMessage, timeBefore } from './normal-case.js';
-import { sequence } from './types.js';
+import { sequence, type SequenceNumber } from './types.js';
 
 /**
  * The primary's part (paper §4.2): while an instance may start, it orders whatever waits. An idle cluster hence waits
@@ -15,6 +15,7 @@ export function propose(core: Core): void {
   while (core.requests.waitingCount > 0) {
     const place = sequence(Math.max(core.lastProposed, core.lastExecuted, core.settled) + 1);
     if (place - core.lastExecuted > instancesInFlightMax || place > core.highWaterMark) return;
+    if (lacksBatch(core, place)) return;
     const time = Math.max(core.now, timeBefore(core, place));
     if (time > core.now + limits.clockToleranceMs) return; // our clock is so far behind that no backup would prepare
     const bundles = core.requests.take(place, batchSize);
@@ -34,4 +35,13 @@ export function propose(core: Core): void {
     invariant(core.log.get(place)?.prePrepare === message, 'a primary refused its own proposal');
     core.emit({ kind: 'broadcast', message });
   }
+}
+
+/** Whether the view orders a batch below `place` that we do not have yet: what is in it would be ordered twice. */
+function lacksBatch(core: Core, place: SequenceNumber): boolean {
+  for (let below = core.lastExecuted + 1; below < place; below++) {
+    const prePrepare = core.log.get(sequence(below))?.prePrepare;
+    if (prePrepare !== undefined && prePrepare.batch === undefined) return true;
+  }
+  return false;
 }

@@ -45,10 +45,25 @@ export function onViewChange(core: Core, message: ViewChange): void {
     return core.emit({ kind: 'refused', reason: 'invalid-view-change', replica });
   }
   if (!core.viewChanges.add(message)) return core.emit({ kind: 'refused', reason: 'duplicate', replica });
+  remember(core, message);
   const above = core.viewChanges.viewsAbove(core.view);
   const lowest = above[0];
   if (lowest !== undefined && above.length > core.configuration.f) startViewChange(core, lowest);
   else onEnoughViewChanges(core);
+}
+
+/**
+ * A certificate proves itself, whoever shows it: what a peer has prepared is what our own log has lost (rule 28). One of a
+ * view above ours does not belong into the VIEW-CHANGE that comes next.
+ */
+function remember(core: Core, { prepared }: ViewChange): void {
+  for (const certificate of prepared) {
+    const { sequence: place, view: proposedIn } = certificate.prePrepare;
+    const isLost = proposedIn >= (core.unproven.get(place) ?? Infinity);
+    if (!isLost || proposedIn > core.view || place > core.highWaterMark) continue;
+    core.log.open(place).prepared = certificate;
+    core.unproven.delete(place);
+  }
 }
 
 /** Somebody still asks for the view that we are in: its primary's NEW-VIEW was lost on the way. */
@@ -126,6 +141,7 @@ function enterView(core: Core, message: NewView): void {
   core.emit({ kind: 'view', view: core.view, isChanging: false });
   for (const slot of core.log.values()) slot.enterView();
   core.requests.forgetOrder();
+  for (const viewChange of message.viewChanges) remember(core, viewChange);
   for (const prePrepare of message.prePrepares) acceptCarriedOver(core, prePrepare);
   core.lastProposed = lastOrdered(core, message);
 }
@@ -150,8 +166,15 @@ export function onBatch(core: Core, place: SequenceNumber, batch: Batch): void {
   advance(core, slot);
 }
 
-/** Asks again for batches that the view orders and that nobody has sent yet. */
+/**
+ * Asks again for batches that the view orders and that nobody has sent yet; and takes what it orders beyond where our
+ * window was when we entered it.
+ */
 export function fetchMissing(core: Core): void {
+  for (const prePrepare of core.newView?.prePrepares ?? []) {
+    const { sequence: place } = prePrepare;
+    if (place > core.lastExecuted && core.log.get(place)?.prePrepare === undefined) acceptCarriedOver(core, prePrepare);
+  }
   for (const { sequence, prePrepare } of core.log.values()) {
     if (prePrepare === undefined || prePrepare.batch !== undefined || sequence <= core.lastExecuted) continue;
     core.emit({ kind: 'fetch-batch', sequence, digest: prePrepare.digest });

@@ -1,7 +1,7 @@
 import type { RefusalReason } from '../pbft/refusal.js';
 import { replicaIndex, sequence } from '../pbft/types.js';
 import type { Channel } from '../ports/bus.js';
-import type { Opener } from '../wire/envelope.js';
+import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, splitPacket, type Frame } from '../wire/frame.js';
 import { decodePhaseBody } from '../wire/phase.js';
 import { decodeCertificate, decodeDecided } from '../wire/service.js';
@@ -22,6 +22,7 @@ export interface InboxOptions {
   readonly self: number;
   readonly host: Host;
   readonly opener: Opener;
+  readonly sealer: Sealer;
   readonly book: MessageBook;
   readonly batches: BatchBook;
   readonly services: ServiceFrames;
@@ -53,7 +54,7 @@ export class Inbox {
     const frame = opener.open(bytes, channel);
     if (typeof frame === 'string') return frame;
     if (frame.kind === 'status') return services.onStatus(frame);
-    if (frame.signer === this.options.self) return undefined; // our own words come back to us: they are known
+    if (frame.signer === this.options.self) return this.onOwn(frame);
     if (host.isOverloaded) return 'overloaded';
     switch (frame.kind) {
       case 'pre-prepare':
@@ -81,6 +82,13 @@ export class Inbox {
       case 'query-reply':
         return 'wrong-channel';
     }
+  }
+
+  /** Our own words come back to us. What only says that it is ours is somebody else's. */
+  private onOwn(frame: Frame): RefusalReason | undefined {
+    const { opener, sealer } = this.options;
+    if (sealer.hasMade(frame.bytes)) return undefined;
+    return opener.verify(frame) ? 'duplicate' : 'bad-signature';
   }
 
   private onPhase(frame: Frame, kind: 'pre-prepare' | 'prepare' | 'commit'): RefusalReason | undefined {

@@ -43,11 +43,12 @@ export class Presence {
   }
 
   onStatus(frame: Frame): RefusalReason | undefined {
+    const isOwn = frame.signer === this.options.self;
+    if (isOwn && this.options.sealer.hasMade(frame.bytes)) return undefined;
     const status = decoded(() => decodeStatus(frame.body));
     if (status === 'malformed-frame') return status;
-    const isOwn = frame.signer === this.options.self;
-    if (isOwn && status.incarnation === this.options.incarnation) return undefined;
     if (!this.options.opener.verify(frame)) return 'bad-signature';
+    if (isOwn && status.incarnation === this.options.incarnation) return 'duplicate';
     if (isOwn) this.onOwnIdentity(status);
     else this.options.onPeer(frame.signer, status);
     return undefined;

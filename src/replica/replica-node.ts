@@ -90,7 +90,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
       this.askForBatch(place, digest);
     };
     this.host = new Host({ ...options, book, batches, sealer, onBatchWanted });
-    this.inbox = new Inbox({ self, host: this.host, opener, book, batches, services: this });
+    this.inbox = new Inbox({ self, host: this.host, opener, sealer, book, batches, services: this });
     const announce = outbox.announce.bind(outbox);
     this.presence = new Presence({
       ...options,
@@ -244,13 +244,14 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
 
   private describe(): Omit<Status, 'incarnation' | 'rival' | 'startedAt'> {
     const { replica, refusals, contradictions, notVoting } = this.host;
+    const waiting = replica.isChangingView ? `asks for view ${replica.view}` : '';
     const contradicted = contradictions > 0 ? ([['evidence', contradictions]] as const) : [];
     return {
       view: replica.view,
       lastExecuted: replica.lastExecuted,
       stableCheckpoint: replica.stable.sequence,
       stateDigest: this.options.service.stateDigest(),
-      notVoting: this.isRunning ? notVoting : 'starting',
+      notVoting: this.isRunning ? notVoting || waiting : 'starting',
       refused: [...refusals.entries(), ...contradicted],
     };
   }

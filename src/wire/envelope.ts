@@ -1,3 +1,4 @@
+import { sha256 } from '../crypto/digest.js';
 import { preamble } from '../crypto/genesis.js';
 import type { Channel } from '../ports/bus.js';
 import type { Signer, Verifier } from '../ports/signatures.js';
@@ -17,8 +18,13 @@ export interface ClusterContext {
 
 const noAttachment = Buffer.alloc(0);
 
+/** Frames of ours that are remembered, so that they are known when the bus brings them back. */
+const rememberedMax = 8192;
+
 /** Makes signed frames of one signer. */
 export class Sealer {
+  private readonly made = new Set<string>();
+
   constructor(
     private readonly context: ClusterContext,
     private readonly signer: Signer,
@@ -38,7 +44,22 @@ export class Sealer {
   /** A frame with a signature made before, perhaps by another: the signature does not cover the attachment. */
   wrap(kind: Kind, body: Buffer, signature: Buffer, attachment: Buffer, signer = this.index): Buffer {
     const { genesisDigest, epoch } = this.context;
-    return encodeFrame({ kind, epoch, signer, body, signature, attachment, genesisDigest });
+    const frame = encodeFrame({ kind, epoch, signer, body, signature, attachment, genesisDigest });
+    if (signer === this.index) this.remember(sha256(frame));
+    return frame;
+  }
+
+  /** Whether these are the bytes of a frame that we made lately. */
+  hasMade(bytes: Buffer): boolean {
+    return this.made.has(sha256(bytes));
+  }
+
+  private remember(fingerprint: string): void {
+    this.made.add(fingerprint);
+    for (const oldest of this.made) {
+      if (this.made.size <= rememberedMax) return;
+      this.made.delete(oldest);
+    }
   }
 }
 
