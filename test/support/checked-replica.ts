@@ -122,6 +122,7 @@ export class CheckedReplica {
   private carryOut(effect: Effect): void {
     this.checker.observe(effect, this.isRestoring);
     if (effect.kind === 'persist') this.log.write(effect.message, this.configuration.self);
+    if (effect.kind === 'stable') this.log.settle(effect.checkpoint.sequence);
   }
 
   private newApplication(): RecordingApplication {

@@ -9,13 +9,15 @@ import type {
   ViewChange,
 } from '../../src/pbft/messages.js';
 import { votesFor } from '../../src/pbft/slot.js';
-import { digest, sequence, type Digest } from '../../src/pbft/types.js';
+import { digest, sequence, type Digest, type SequenceNumber } from '../../src/pbft/types.js';
 
 type ViewMessage = Exclude<ReplicaMessage, PhaseMessage>;
 
 /** What a replica finds after a restart: its log, and the promises in its data folder. */
 export class DurableLog {
-  readonly promises: Promised[] = [];
+  private promises: Promised[] = [];
+  /** The stable checkpoint up to which promises were forgotten. */
+  private settled = sequence(0);
   private readonly slots = new Map<number, Map<string, PhaseMessage>>();
   private readonly batches = new Map<Digest, Batch>();
   private readonly views: ViewMessage[] = [];
@@ -44,6 +46,12 @@ export class DurableLog {
     for (const place of places) this.slots.delete(place);
   }
 
+  /** A checkpoint is stable: what was promised up to there is forgotten. */
+  settle(place: SequenceNumber): void {
+    this.settled = place;
+    this.promises = this.promises.filter((promise) => promise.kind === 'view-change' || promise.sequence > place);
+  }
+
   /** What the host steps a new core with, in its order, before the first tick. */
   *replay(configuration: Configuration): Generator<Input> {
     let place = 1;
@@ -53,6 +61,7 @@ export class DurableLog {
       yield { kind: 'certificate', certificate };
     }
     for (const message of this.views) if (message.kind === 'checkpoint') yield { kind: 'restore-view', message };
+    yield { kind: 'settled', sequence: this.settled };
     for (const promise of this.promises) yield { kind: 'promise', promise };
     for (const message of this.views) if (message.kind !== 'checkpoint') yield { kind: 'restore-view', message };
     for (const [, slot] of [...this.slots].sort(([a], [b]) => a - b)) {

@@ -210,6 +210,41 @@ describe('a promise', () => {
   });
 });
 
+/** Promises up to a stable checkpoint are forgotten, and the log may be lost: what was said there is not known any more. */
+describe('where a checkpoint was stable', () => {
+  function settled(self: number, place: number): CheckedReplica {
+    const replica = new CheckedReplica({ self, isStarted: false });
+    replica.step({ kind: 'settled', sequence: proposal(place).sequence });
+    replica.tick();
+    return replica;
+  }
+
+  it('a replica votes on nothing again', () => {
+    const replica = settled(1, 5);
+    for (const place of [1, 5]) {
+      const message = proposal(place);
+      expect(votes(replica.receive(message, prepare(2, message), prepare(3, message)))).toEqual([]);
+    }
+    const next = proposal(6);
+    expect(votes(replica.receive(next, prepare(2, next)))).toEqual([prepare(1, next), commit(1, next)]);
+  });
+
+  it('a primary proposes nothing again', () => {
+    const primary = settled(0, 2);
+    const places = [1, 2, 3].flatMap((timestamp) => votes(primary.submit(ask('c', timestamp))));
+    expect(places.map(({ sequence }) => sequence)).toEqual([3, 4]);
+  });
+
+  it('a read is not answered as if nothing had been prepared there', () => {
+    expect(settled(1, 5).core.lastPrepared).toBe(5);
+  });
+
+  it('takes no telling after the start', () => {
+    const replica = settled(1, 5);
+    expect(() => replica.step({ kind: 'settled', sequence: proposal(9).sequence })).toThrow('invariant violated');
+  });
+});
+
 /** Whoever runs Redis may edit a log (rule 30); what is in it is signed, but may stand where it does not belong. */
 describe('a log that was tampered with', () => {
   function restored(...messages: readonly PhaseMessage[]): CheckedReplica {
