@@ -135,12 +135,12 @@ describe('a bundle that no primary can order', () => {
     { what: 'goes back in itself', bad: bundle([request('c', 2), request('c', 1)]) },
     { what: 'holds a request twice', bad: bundle([request('c', 1), request('c', 1)]) },
     { what: 'asks to be ordered for too long', bad: ask('c', 1, { lastSequence: 3 * limits.bundleLifetime }) },
-  ])('because it $what makes nobody suspect the primary', ({ bad }) => {
+  ])('because it $what is refused, and makes nobody suspect the primary', ({ bad }) => {
     const backup = new CheckedReplica({ requestTimeoutTicks: 4 });
     const primary = new CheckedReplica({ self: 0 });
     expect(votes(primary.submit(bad))).toEqual([]);
     expect(() => primary.ticks(10)).not.toThrow();
-    backup.submit(bad);
+    expect(refusals(backup.submit(bad))).toHaveLength(1);
     const effects = backup.ticks(100);
     expect(effects.filter(({ kind }) => kind === 'view')).toEqual([]);
   });
