@@ -13,6 +13,7 @@ const doublingsMax = 5;
  * rarely. Votes are idempotent, so repeating them does no harm.
  */
 export function resendStalled(core: Core): void {
+  if (!core.isVoting) return;
   let sent = 0;
   for (let place = core.lastExecuted + 1; place <= core.highWaterMark && sent < slotsPerTickMax; place++) {
     const slot = core.log.get(sequence(place));

@@ -6,8 +6,8 @@ import { invariant } from './invariant.js';
 import type { Checkpoint, NewView, PhaseMessage, Prepare, PrePrepare, Promised, ViewChange } from './messages.js';
 import { advance } from './normal-case.js';
 import { votesFor, type Slot } from './slot.js';
-import { sequence, view as viewOf, type SequenceNumber, type View } from './types.js';
-import { lastOrdered, startViewChange } from './view-change.js';
+import { sequence, type SequenceNumber, type View } from './types.js';
+import { lastOrdered } from './view-change.js';
 
 /**
  * Reading back what this replica knew and said before a restart. It is told in this order: committed batches (executed
@@ -83,10 +83,6 @@ export function endRestoring(core: Core): void {
   const proposed = core.promises.last('pre-prepare', core.view);
   core.lastProposed = sequence(Math.max(core.lastProposed, core.lastExecuted, proposed));
   for (const slot of [...core.log.values()]) advance(core, slot);
-  // We promised to ask for this view and died, or lost the log, before anybody heard it: a second VIEW-CHANGE for it could
-  // contradict the first, so we ask for the next one. Otherwise nobody would wait for us, and we for nobody.
-  const hasAsked = core.viewChanges.of(core.self)?.view === core.view;
-  if (core.isChangingView && !hasAsked) startViewChange(core, viewOf(core.view + 1));
 }
 
 /** What the log holds of one sequence number: certificates of earlier views, and the votes of this one. */

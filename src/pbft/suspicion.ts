@@ -43,7 +43,8 @@ function tickViewChange(core: Core): void {
   const { timers } = core;
   const { viewChangeTimeoutTicks, resendTicks } = core.configuration.options;
   const message = core.viewChanges.of(core.self);
-  // After a restart: what we said to get this view is lost, or we are its primary and may have begun it (rule 21).
+  // After a restart: what we said to get this view is lost, and a second word on it could contradict the first; or we are
+  // its primary and may have begun it. The next view is free of this (rule 21).
   const isStranded = message?.view !== core.view || (core.isPrimary && core.view === core.resumedView);
   if (isStranded) {
     startViewChange(core, view(core.view + 1));

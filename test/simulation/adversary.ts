@@ -109,7 +109,10 @@ export class Adversary {
   /** Now and then they do something besides. */
   pass(): void {
     const { random, profile } = this.world;
-    if (this.identities.length === 0 || !random.chance(this.world.isCalm ? profile.mischief / 10 : profile.mischief))
+    if (
+      this.identities.length === 0 ||
+      !random.chance(this.world.network.isCalm ? profile.mischief / 10 : profile.mischief)
+    )
       return;
     const mischief = random.pick([
       () => this.equivocate(),

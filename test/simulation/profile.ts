@@ -13,7 +13,8 @@ export interface Profile {
   /** The probability that a message is lost, or delivered twice. */
   readonly loss: number;
   readonly duplication: number;
-  /** A message takes 1 to so many moments. */
+  /** A message takes so many moments at least, and at most. */
+  readonly delayMin: number;
   readonly delayMax: number;
   /** The probability, in each moment, that a replica dies over what it does next. */
   readonly deaths: number;
@@ -43,6 +44,7 @@ export function profileOf(random: Random): Profile {
     bundles: random.pick([4, 12, 40]),
     loss: random.pick([0, 0.02, 0.1, 0.3]),
     duplication: random.pick([0, 0, 0.2]),
+    delayMin: 1,
     delayMax: random.pick([2, 15, 60, 200]),
     deaths: random.pick([0, 0, 0.005, 0.02]),
     partitions: random.pick([0, 0, 0.005, 0.02]),

@@ -30,7 +30,7 @@ export function simulate(seed: number, makeReplica?: MakeReplica): Outcome {
       isFinished = unfinished.length === 0 || (world.isExempt && ticks > exemptTicksMax);
       if (!isFinished && ticks > calmTicksMax) throw new Error(`never finished: ${unfinished.slice(0, 4).join(', ')}`);
     }
-    return { ...world.outcome(), calmTicks: world.ticks - calmSince };
+    return world.outcome(calmSince);
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error));
     throw new SimulationFailure(`${cause.message}\n${world.describe()}`, { cause });

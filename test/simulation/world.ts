@@ -9,8 +9,10 @@ import type { Random } from '../support/seeds.js';
 import { Adversary } from './adversary.js';
 import type { HostLog } from './host-log.js';
 import { momentsPerTick, type Profile } from './profile.js';
+import { Network } from './network.js';
 import { Schedule } from './schedule.js';
 import { SimulatedReplica, type Death, type MakeReplica } from './simulated-replica.js';
+import { summary } from './summary.js';
 import { Witness } from './witness.js';
 
 /** Ticks between two looks at how far the others are. */
@@ -26,13 +28,12 @@ const deaths: readonly Death[] = ['before-anything', 'promised', 'logged', 'sent
 export interface Outcome {
   readonly steps: number;
   readonly ticks: number;
-  readonly calmTicks?: number;
   readonly highestView: number;
   readonly restarts: number;
   readonly executed: number;
   readonly checkpoints: number;
-  /** More replicas have lost their memory, or are Byzantine, than the cluster bears: nobody promised progress. */
-  readonly isExempt: boolean;
+  /** Ticks after the faults until everything was executed; `undefined` when nobody had promised that. */
+  readonly calmTicks: number | undefined;
 }
 
 /** Several cores, their hosts, the network between them, and all that can go wrong with these. */
@@ -43,14 +44,16 @@ export class World {
   readonly witness: Witness;
   readonly bundles: RequestBundle[] = [];
   readonly trace: string[] = [];
-  /** Faults have stopped: messages arrive soon, nobody dies. */
-  isCalm = false;
+  /** Told what a correct replica says to everybody. */
+  onSaid: (message: ReplicaMessage) => void = () => undefined;
+  readonly network: Network;
   private readonly adversary: Adversary;
   private readonly byIndex = new Map<number, SimulatedReplica>();
   private readonly dying = new Map<number, Death>();
   private readonly known = new Map<number, Set<RequestBundle>>();
+  /** Whose log was lost or set back: batches that they alone had are gone. */
+  private readonly robbed = new Set<number>();
   private readonly copies = new Map<number, HostLog>();
-  private side = new Map<number, number>();
   private readonly timestamps = new Map<string, number>();
   private steps = 0;
 
@@ -65,6 +68,7 @@ export class World {
       return new Configuration({ ...options, n, self: replicaIndex(self) });
     });
     this.configuration = configurations[0]!;
+    this.network = new Network(profile, random, this.schedule);
     this.witness = new Witness(this.configuration, byzantine);
     this.correct = configurations
       .filter(({ self }) => !byzantine.has(self))
@@ -78,6 +82,10 @@ export class World {
       this.schedule.after(1 + random.below(momentsPerTick), this.clock(replica));
   }
 
+  get everybody(): readonly number[] {
+    return Array.from({ length: this.profile.n }, (_, replica) => replica);
+  }
+
   /** Milliseconds since 1970, as all clocks show it. */
   get now(): number {
     return clockStart + this.schedule.now * 5;
@@ -89,7 +97,7 @@ export class World {
 
   /** One moment passes, with the faults that fall into it. */
   pass(): void {
-    if (!this.isCalm) this.fate();
+    if (!this.network.isCalm) this.fate();
     this.adversary.pass();
     this.schedule.pass();
   }
@@ -98,7 +106,7 @@ export class World {
   send(from: number, to: number, message: ReplicaMessage): void {
     if (message.replica === to) return; // its own words come back to it: the host leaves them out
     if (!this.byIndex.has(from) && !this.witness.isGenuine(message)) throw new Error(`${summary(message)} is forged`);
-    this.transmit(from, to, () => this.arrive(to, message));
+    this.network.transmit(from, to, () => this.arrive(to, message), message);
   }
 
   /** Gateways send a new bundle, now and then with a request that another one holds as well. */
@@ -121,9 +129,8 @@ export class World {
 
   /** From now on messages arrive soon, everybody lives, and nobody is cut off. */
   calm(): void {
-    this.isCalm = true;
+    this.network.isCalm = true;
     this.dying.clear();
-    this.side = new Map();
     for (const replica of this.correct) if (!replica.isUp) this.restart(replica);
   }
 
@@ -140,13 +147,13 @@ export class World {
     return states.size > 1 ? [...missing, 'different states'] : missing;
   }
 
-  /** Whether so many have lost their memory that the rest is no quorum. */
+  /** Whether more replicas are Byzantine or have lost their memory than the cluster bears: nobody promises progress. */
   get isExempt(): boolean {
-    const amnesiacs = this.correct.filter(({ replica }) => replica.isAmnesiac).length;
-    return amnesiacs + this.profile.byzantine.length > this.configuration.f;
+    const forgetful = this.correct.filter(({ index, replica }) => replica.isAmnesiac || this.robbed.has(index));
+    return forgetful.length + this.profile.byzantine.length > this.configuration.f;
   }
 
-  outcome(): Outcome {
+  outcome(calmSince: number): Outcome {
     return {
       steps: this.steps,
       ticks: this.ticks,
@@ -156,7 +163,7 @@ export class World {
       checkpoints:
         Math.max(...this.correct.map(({ replica }) => replica.stable.sequence)) /
         this.profile.options.checkpointInterval,
-      isExempt: this.isExempt,
+      calmTicks: this.unfinished.length > 0 ? undefined : this.ticks - calmSince,
     };
   }
 
@@ -200,10 +207,12 @@ export class World {
     if (this.byIndex.has(from)) {
       this.note(`${from} says ${summary(message)}`);
       this.witness.onSaid(message);
+      this.onSaid(message);
     }
     this.adversary.hear(message);
-    for (let to = 0; to < this.profile.n; to++)
+    for (const to of this.everybody) {
       if (to !== from && this.adversary.isTold(from)) this.send(from, to, message);
+    }
   }
 
   private arrive(to: number, message: ReplicaMessage): void {
@@ -231,7 +240,7 @@ export class World {
     });
   }
 
-  private restart(replica: SimulatedReplica): void {
+  restart(replica: SimulatedReplica): void {
     this.known.get(replica.index)?.clear();
     this.carryOut(replica.index, replica.restart());
     const { view, lastExecuted, isAmnesiac } = replica.replica;
@@ -269,7 +278,7 @@ export class World {
     for (let place = lastExecuted + 1; place <= lastExecuted + handedOverMax; place++) {
       const certificate = peer.log.certificateAt(place, this.configuration.q);
       if (certificate === undefined) break;
-      this.transmit(peer.index, replica.index, () => this.input(replica, { kind: 'certificate', certificate }));
+      this.network.transmit(peer.index, replica.index, () => this.input(replica, { kind: 'certificate', certificate }));
     }
     const { stable, newView, view } = peer.replica;
     if (newView !== undefined && replica.replica.view < view) this.send(peer.index, replica.index, newView);
@@ -284,20 +293,20 @@ export class World {
     const peer = this.random.pick(this.correct);
     const wanting = this.byIndex.get(from);
     if (wanting === undefined || peer === wanting) return;
-    this.transmit(from, peer.index, () => {
+    this.network.transmit(from, peer.index, () => {
       const batch = peer.isUp ? peer.replica.batchOf(sequence, digest) : undefined;
       if (batch === undefined) return;
-      this.transmit(peer.index, from, () => {
+      this.network.transmit(peer.index, from, () => {
         if (wanting.replica.wantsBatch(sequence, digest)) this.input(wanting, { kind: 'batch', sequence, batch });
       });
     });
   }
 
   /** On the request channel, which everybody hears. */
-  private publish(from: number, made: RequestBundle): void {
-    for (let to = 0; to < this.profile.n; to++) {
+  publish(from: number, made: RequestBundle, receivers = this.everybody): void {
+    for (const to of receivers) {
       if (to === from) continue;
-      this.transmit(from, to, () => {
+      this.network.transmit(from, to, () => {
         const replica = this.byIndex.get(to);
         const input: Input = { kind: 'request', bundle: made };
         if (replica === undefined) this.adversary.input(to, input);
@@ -313,33 +322,13 @@ export class World {
     this.known.set(replica.index, known.add(made));
   }
 
-  private transmit(from: number, to: number, arrive: () => void): void {
-    const { random, profile } = this;
-    if (this.isCalm) {
-      this.schedule.after(1 + random.below(momentsPerTick), arrive);
-      return;
-    }
-    const isCutOff = from >= 0 && this.side.get(from) !== this.side.get(to);
-    if (isCutOff || random.chance(profile.loss)) return;
-    this.schedule.after(1 + random.below(profile.delayMax), arrive);
-    if (random.chance(profile.duplication)) this.schedule.after(1 + random.below(4 * profile.delayMax), arrive);
-  }
-
   /** What happens to the replicas and the network of itself. */
   private fate(): void {
     const { random, profile } = this;
     if (random.chance(profile.bundles / profile.duration)) this.submit();
     if (random.chance(profile.deaths)) this.dying.set(random.pick(this.correct).index, random.pick(deaths));
-    if (random.chance(profile.partitions)) this.divide();
+    if (random.chance(profile.partitions)) this.note(this.network.divide());
     if (random.chance(profile.lostLogs)) this.tamper(random.pick(this.correct));
-  }
-
-  private divide(): void {
-    const isHealed = this.side.size > 0;
-    this.side = new Map();
-    if (isHealed) return;
-    for (let replica = 0; replica < this.profile.n; replica++) this.side.set(replica, this.random.below(2));
-    this.note(`the network falls apart: ${[...this.side.values()].join('')}`);
   }
 
   /** A copy of a replica's log is taken, or put back in its place, or the log is lost; the replica restarts on it. */
@@ -353,6 +342,7 @@ export class World {
     const kept = random.below(2 * replica.replica.lastExecuted + 1) - replica.replica.lastExecuted;
     replica.log = copy ?? replica.log.upTo(Math.max(0, kept), { isOwnKept: random.chance(0.5) });
     this.copies.delete(replica.index);
+    this.robbed.add(replica.index);
     this.note(`${replica.index} loses its log, ${copy === undefined ? 'some or all' : 'what is newer than a copy'}`);
     this.restart(replica);
   }
@@ -381,21 +371,4 @@ function copyOf(message: ReplicaMessage): ReplicaMessage {
   if (message.kind === 'pre-prepare') return { ...message };
   if (message.kind !== 'new-view') return message;
   return { ...message, prePrepares: message.prePrepares.map((one) => ({ ...one, batch: undefined })) };
-}
-
-function summary(message: ReplicaMessage): string {
-  switch (message.kind) {
-    case 'checkpoint':
-      return `checkpoint ${message.sequence}`;
-    case 'view-change': {
-      const prepared = message.prepared.map(({ prePrepare }) => `${prePrepare.sequence} in ${prePrepare.view}`);
-      return `view-change to ${message.view} from ${message.stable.sequence}: [${prepared.join(', ')}]`;
-    }
-    case 'new-view': {
-      const order = message.prePrepares.map(({ sequence, digest }) => `${sequence}: ${digest}`);
-      return `new-view ${message.view}: [${order.join(', ')}]`;
-    }
-    default:
-      return `${message.kind} ${message.view}/${message.sequence} ${message.digest}`;
-  }
 }
