@@ -41,7 +41,13 @@ export interface BusClientOptions {
   /** Requests that may wait at once. */
   readonly inFlightMax: number;
   readonly now: () => number;
+  /** Runs something once this turn of the event loop is over; a simulator says when that is. */
+  readonly defer?: (run: () => void) => void;
+  /** A number that names a question, below 2^47; hard to guess, since whoever knows it could answer first. */
+  readonly drawNonce?: () => number;
 }
+
+const randomNonce = (): number => randomInt(2 ** 47);
 
 /** The channels that a gateway of this name listens to. */
 export function gatewayChannels(name: string): readonly Channel[] {
@@ -128,7 +134,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     const wait = deadlineMs ?? this.options.deadlineMs;
     const started = now();
     const patience = consistency === 'local' ? wait : Math.min(queryPatienceMs, wait);
-    const nonce = randomInt(2 ** 47);
+    const nonce = (this.options.drawNonce ?? randomNonce)();
     const round = new QueryRound(nonce, consistency, started + patience, membership);
     this.queries.set(nonce, round);
     const body = encodeQuery({ credential, nonce, query: Buffer.from(canonicalJsonBytes(query)) });
@@ -271,7 +277,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   private scheduleFlush(): void {
     if (this.isFlushDue) return;
     this.isFlushDue = true;
-    setImmediate(() => {
+    (this.options.defer ?? setImmediate)(() => {
       this.isFlushDue = false;
       this.bundler.flush(this.options.now());
     });
