@@ -3,9 +3,9 @@ import { faultsTolerated } from '../../src/pbft/quorum.js';
 import { CheckedReplica } from '../support/checked-replica.js';
 import { CoreCluster } from '../support/core-cluster.js';
 import { ask } from '../support/core-messages.js';
-import { emptyViewChange } from '../support/in-view.js';
 import { busyDay, equivocate } from '../support/schedules.js';
 import { forEachSeed } from '../support/seeds.js';
+import { viewChange } from '../support/view-messages.js';
 
 /** Timers so short, and a log so small, that views change and checkpoints are made all the time. */
 const hurry = {
@@ -59,7 +59,7 @@ describe('liveness (OSDI §4.5.2)', () => {
     replica.submit(ask('c', 1));
     replica.ticks(5);
     expect(replica.core.view).toBe(1);
-    replica.receive(emptyViewChange(0, 1), emptyViewChange(3, 2));
+    replica.receive(viewChange(0, 1), viewChange(3, 2));
     replica.ticks(100);
     expect(replica.core.view).toBe(2);
   });

@@ -1,29 +1,22 @@
-import type { NewView, ViewChange } from '../../src/pbft/messages.js';
-import { primaryOf } from '../../src/pbft/quorum.js';
-import { replicaIndex, sequence, view } from '../../src/pbft/types.js';
 import { CheckedReplica, type CheckedOptions } from './checked-replica.js';
+import { proposal } from './core-messages.js';
+import { newViewFrom, viewChange } from './view-messages.js';
 
-/** A VIEW-CHANGE of a replica that has nothing to carry over. */
-export function emptyViewChange(replica: number, target: number): ViewChange {
-  const stable = { sequence: sequence(0), proof: [] };
-  return { kind: 'view-change', view: view(target), replica: replicaIndex(replica), stable, prepared: [] };
-}
-
-/** A NEW-VIEW that orders nothing, as `quorum` replicas want it. */
-export function emptyNewView(target: number, n: number, quorum: readonly number[]): NewView {
-  return {
-    kind: 'new-view',
-    view: view(target),
-    replica: primaryOf(view(target), n),
-    viewChanges: quorum.map((replica) => emptyViewChange(replica, target)),
-    prePrepares: [],
-  };
-}
+/** The view that a replica asks for or is in, as `wants 2` or `in 2`. */
+export const whereabouts = ({ core }: CheckedReplica): string => `${core.isChangingView ? 'wants' : 'in'} ${core.view}`;
 
 /** A replica of four that has entered a view, before anything was ordered. It is a backup there. */
 export function inView(target: number, options: CheckedOptions): CheckedReplica {
   const replica = new CheckedReplica(options);
-  replica.receive(emptyNewView(target, 4, [0, 1, 3]));
-  if (replica.core.view !== target) throw new Error(`did not enter view ${target}`);
+  replica.receive(newViewFrom([0, 1, 3].map((other) => viewChange(other, target))));
+  if (whereabouts(replica) !== `in ${target}`) throw new Error(`did not enter view ${target}`);
+  return replica;
+}
+
+/** Replica 2 of four, which has asked for view 1, since it has evidence against the primary of view 0. */
+export function wantingView1(options: CheckedOptions = {}): CheckedReplica {
+  const replica = new CheckedReplica({ self: 2, ...options });
+  replica.receive(proposal(3), proposal(3, 'other'));
+  if (whereabouts(replica) !== 'wants 1') throw new Error('does not ask for view 1');
   return replica;
 }

@@ -12,7 +12,7 @@ import {
   batch,
   proposal,
 } from '../../support/core-messages.js';
-import { emptyNewView } from '../../support/in-view.js';
+import { newViewFrom, viewChange } from '../../support/view-messages.js';
 
 const about = proposal(1);
 const other = proposal(1, 'somebody else');
@@ -167,7 +167,7 @@ describe('a promise', () => {
 
   it('of an earlier view does not hold up the primary of this one', () => {
     const primary = having(proposal(5));
-    primary.step({ kind: 'restore-view', message: emptyNewView(4, 4, [1, 2, 3]) });
+    primary.step({ kind: 'restore-view', message: newViewFrom([1, 2, 3].map((one) => viewChange(one, 4))) });
     primary.tick();
     expect(primary.core.view).toBe(4);
     expect(votes(primary.submit(ask('c', 1))).map(({ sequence }) => sequence)).toEqual([1]);
