@@ -18,6 +18,11 @@ export class MemoryMessageLog implements MessageLog {
     return this.readHash(logKey(this.replica, 'replica'));
   }
 
+  async *scanState(): AsyncGenerator<readonly [field: string, value: Buffer], undefined, undefined> {
+    yield* Object.entries(await this.readHash(logKey(this.replica, 'state')));
+    return undefined;
+  }
+
   private readHash(key: string): Promise<Readonly<Record<string, Buffer>>> {
     const fault = this.broker.busFault(this.replica);
     if (fault !== undefined) return Promise.reject(new QuorateError('bus-unavailable', fault));

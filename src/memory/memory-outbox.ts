@@ -1,7 +1,6 @@
 import { QuorateError } from '../errors.js';
 import { invariant } from '../pbft/invariant.js';
 import type { Publication } from '../ports/bus.js';
-import type { LogWrite } from '../ports/message-log.js';
 import type { Outbox, Turn } from '../ports/outbox.js';
 import type { MemoryBroker } from './memory-broker.js';
 import { logKey } from './memory-store.js';
@@ -23,11 +22,11 @@ export class MemoryOutbox implements Outbox {
     private readonly log: MemoryBroker = bus,
   ) {}
 
-  async send({ writes, publications }: Turn): Promise<void> {
+  async send(turn: Turn): Promise<void> {
     invariant(!this.isSending, 'a turn is sent before the last one is out');
     this.isSending = true;
     try {
-      await this.carryOut(writes, publications);
+      await this.carryOut(turn);
     } finally {
       this.isSending = false;
     }
@@ -43,9 +42,10 @@ export class MemoryOutbox implements Outbox {
     return Promise.resolve();
   }
 
-  private async carryOut(writes: readonly LogWrite[], publications: readonly Publication[]): Promise<void> {
+  private async carryOut(turn: Turn): Promise<void> {
+    const { removals, writes, publications } = turn;
     const write = (): void => {
-      this.write(writes);
+      this.write(turn);
     };
     const publish = (): void => {
       this.bus.publish(this.replica, publications);
@@ -56,7 +56,7 @@ export class MemoryOutbox implements Outbox {
         publish();
       });
     } else {
-      if (writes.length > 0) await this.happen(this.log, true, write);
+      if (removals.length + writes.length > 0) await this.happen(this.log, writes.length > 0, write);
       await this.happen(this.bus, false, publish);
     }
   }
@@ -84,7 +84,12 @@ export class MemoryOutbox implements Outbox {
     });
   }
 
-  private write(writes: readonly LogWrite[]): void {
+  private write({ removals, writes }: Turn): void {
+    for (const removal of removals) {
+      const key = logKey(this.replica, removal.place);
+      if (removal.place !== 'state' || removal.fields === 'all') this.log.store.delete(key);
+      else for (const field of removal.fields) this.log.store.deleteField(key, field);
+    }
     for (const { place, fields } of writes) {
       for (const [field, value] of Object.entries(fields)) {
         this.log.store.write(logKey(this.replica, place), field, value);

@@ -1,3 +1,5 @@
+import type { LogPlace } from '../ports/message-log.js';
+
 /** Hashes by their keys: all that Redis stores for a cluster. Whoever runs it may do to them what they like. */
 export class MemoryStore {
   private hashes = new Map<string, Map<string, Buffer>>();
@@ -26,6 +28,12 @@ export class MemoryStore {
     this.hashes.delete(key);
   }
 
+  /** A hash without fields is none. */
+  deleteField(key: string, field: string): void {
+    const hash = this.hashes.get(key);
+    if (hash?.delete(field) === true && hash.size === 0) this.hashes.delete(key);
+  }
+
   /** The content as it is now, to be put back by `rollBack`. */
   snapshot(): ReadonlyMap<string, ReadonlyMap<string, Buffer>> {
     return new Map(this.keys.map((key) => [key, this.read(key)]));
@@ -36,7 +44,7 @@ export class MemoryStore {
   }
 }
 
-/** Where a replica's log of one sequence number, or its own hash, is kept. */
-export function logKey(replica: string, place: number | 'replica'): string {
-  return place === 'replica' ? `replica:${replica}` : `log:${replica}:${place}`;
+/** Where one of a replica's hashes is kept. */
+export function logKey(replica: string, place: LogPlace): string {
+  return typeof place === 'number' ? `log:${replica}:${place}` : `${place}:${replica}`;
 }

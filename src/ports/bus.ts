@@ -1,4 +1,7 @@
-/** A place to publish to: one channel for each phase and service, and one for each gateway's replies. */
+/**
+ * A place to publish to: one channel for each phase and service, one for each gateway's replies, and one for what each
+ * replica alone has asked for, so that a state in transfer does not go to everybody.
+ */
 export type Channel =
   | 'request'
   | 'pre-prepare'
@@ -9,6 +12,7 @@ export type Channel =
   | 'new-view'
   | 'status'
   | 'state'
+  | `state:${string}`
   | `reply:${string}`;
 
 export interface Publication {

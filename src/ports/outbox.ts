@@ -1,15 +1,17 @@
 import type { Publication } from './bus.js';
-import type { LogWrite } from './message-log.js';
+import type { LogWrite, Removal } from './message-log.js';
 
 /** What one turn of a replica says: the log is written before anything is published (rule 27). */
 export interface Turn {
+  /** Carried out before the writes. */
+  readonly removals: readonly Removal[];
   readonly writes: readonly LogWrite[];
   readonly publications: readonly Publication[];
 }
 
 /**
- * Carries turns out, in the order given. All writes of a turn are durable before any of its publications, or of a
- * later turn, can be seen; if a write is refused nothing of the turn is published.
+ * Carries turns out, in the order given. All writes and removals of a turn are durable before any of its publications,
+ * or of a later turn, can be seen; if a write is refused nothing of the turn is removed or published.
  */
 export interface Outbox {
   /**

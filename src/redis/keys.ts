@@ -1,4 +1,5 @@
 import type { Channel } from '../ports/bus.js';
+import type { LogPlace } from '../ports/message-log.js';
 
 /**
  * Every key and channel of a cluster, in one place. The braces make Redis Cluster hash all of them to one slot, so that
@@ -23,6 +24,17 @@ export class Keys {
   /** Hash: a replica's view and last executed sequence number. */
   replica(replica: string): string {
     return `${this.prefix}:replica:${replica}`;
+  }
+
+  /** Hash: a replica's checkpointed state. */
+  state(replica: string): string {
+    return `${this.prefix}:state:${replica}`;
+  }
+
+  /** One of a replica's hashes. */
+  place(replica: string, place: LogPlace): string {
+    if (place === 'replica') return this.replica(replica);
+    return place === 'state' ? this.state(replica) : this.log(replica, place);
   }
 
   /** Hash: who wants to found the cluster. */

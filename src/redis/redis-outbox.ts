@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { QuorateError } from '../errors.js';
 import type { Publication } from '../ports/bus.js';
-import type { LogWrite } from '../ports/message-log.js';
 import type { Outbox, Turn } from '../ports/outbox.js';
 import type { Connection } from './connection.js';
 import type { Keys } from './keys.js';
@@ -12,7 +11,7 @@ const retryMs = 100;
 const refusal = /^(OOM|READONLY|MISCONF|EXECABORT|NOPERM|WRONGTYPE|NOREPLICAS|MOVED|CLUSTERDOWN|ERR) /;
 
 /**
- * Carries turns to Redis. Log and bus in one Redis: one MULTI with the HSETs before the PUBLISHes, so that a refused
+ * Carries turns to Redis. Log and bus in one Redis: one MULTI with the UNLINKs, HDELs and HSETs before the PUBLISHes, so that a refused
  * write (OOM, READONLY, MISCONF) aborts the publications with it; Redis flushes its append-only file before it answers
  * or delivers anything. Two Redises: the log first, then, once that is acknowledged, the bus.
  */
@@ -53,25 +52,25 @@ export class RedisOutbox implements Outbox {
     return Promise.resolve();
   }
 
-  private async attempt({ writes, publications }: Turn): Promise<void> {
+  private async attempt({ removals, writes, publications }: Turn): Promise<void> {
     if (this.bus === this.log) {
-      await this.transact(this.bus, writes, publications);
+      await this.transact(this.bus, { removals, writes, publications });
     } else {
-      if (writes.length > 0) await this.transact(this.log, writes, []);
-      if (publications.length > 0) await this.transact(this.bus, [], publications);
+      if (removals.length + writes.length > 0) await this.transact(this.log, { removals, writes, publications: [] });
+      if (publications.length > 0) await this.transact(this.bus, { removals: [], writes: [], publications });
     }
   }
 
-  private async transact(
-    connection: Connection,
-    writes: readonly LogWrite[],
-    publications: readonly Publication[],
-  ): Promise<void> {
-    // Redis that is out of memory queues nothing in a MULTI, not even what writes nothing.
+  private async transact(connection: Connection, { removals, writes, publications }: Turn): Promise<void> {
+    // Redis that is out of memory queues nothing in a MULTI, not even what writes nothing or makes room.
     const transaction = writes.length > 0 ? connection.redis.multi() : connection.redis.pipeline();
+    for (const removal of removals) {
+      const key = this.keys.place(this.replica, removal.place);
+      if (removal.place !== 'state' || removal.fields === 'all') transaction.unlink(key);
+      else transaction.hdel(key, ...removal.fields);
+    }
     for (const { place, fields } of writes) {
-      const key = place === 'replica' ? this.keys.replica(this.replica) : this.keys.log(this.replica, place);
-      transaction.hset(key, fields as Record<string, Buffer>);
+      transaction.hset(this.keys.place(this.replica, place), fields as Record<string, Buffer>);
     }
     for (const { channel, payload } of publications) {
       transaction.publish(this.keys.channel(channel), payload as Buffer);

@@ -1,24 +1,46 @@
 import type { Channel } from '../ports/bus.js';
-import type { LogWrite } from '../ports/message-log.js';
+import type { LogPlace, LogWrite, Removal } from '../ports/message-log.js';
 import type { Turn } from '../ports/outbox.js';
 import { packets } from '../wire/packets.js';
 
-/** Collects what one turn of the event loop writes and says: one hash write for each place, one packet for each channel. */
+/**
+ * Collects what one turn of the event loop removes, writes and says: one hash write for each place, one packet for each
+ * channel. A turn's removals are carried out before its writes, so what is removed after it was written is not written,
+ * and what is written after it was removed stays.
+ */
 export class TurnBuilder {
-  private readonly writes = new Map<number | 'replica', Record<string, Uint8Array>>();
+  private readonly writes = new Map<LogPlace, Map<string, Uint8Array>>();
   private readonly frames = new Map<Channel, Buffer[]>();
+  private readonly removedPlaces = new Set<number>();
+  private readonly removedFields = new Set<string>();
+  private isStateRemoved = false;
   /** Bytes collected so far. */
   bytes = 0;
 
   get isEmpty(): boolean {
-    return this.writes.size === 0 && this.frames.size === 0;
+    const isNothingRemoved = this.removedPlaces.size === 0 && this.removedFields.size === 0 && !this.isStateRemoved;
+    return isNothingRemoved && this.writes.size === 0 && this.frames.size === 0;
   }
 
-  write(place: number | 'replica', field: string, value: Uint8Array): void {
-    const fields = this.writes.get(place) ?? {};
-    fields[field] = value;
+  write(place: LogPlace, field: string, value: Uint8Array): void {
+    const fields = this.writes.get(place) ?? new Map<string, Uint8Array>();
+    fields.set(field, value);
     this.writes.set(place, fields);
     this.bytes += value.length;
+  }
+
+  /** Removes the whole hash of a sequence number; fields of the state's, or all of them. */
+  remove(removal: Removal): void {
+    if (removal.place !== 'state') {
+      this.writes.delete(removal.place);
+      this.removedPlaces.add(removal.place);
+    } else if (removal.fields === 'all') {
+      this.writes.delete('state');
+      this.removedFields.clear();
+      this.isStateRemoved = true;
+    } else {
+      for (const field of removal.fields) this.removeField(field);
+    }
   }
 
   publish(channel: Channel, frame: Buffer): void {
@@ -30,11 +52,32 @@ export class TurnBuilder {
 
   /** The turn, and an empty builder again. */
   take(): Turn {
-    const writes: LogWrite[] = [...this.writes].map(([place, fields]) => ({ place, fields }));
+    const removals = this.removals();
+    const writes: LogWrite[] = [...this.writes].map(([place, fields]) => ({
+      place,
+      fields: Object.fromEntries(fields),
+    }));
     const publications = [...this.frames].flatMap(([channel, frames]) => packets(channel, frames));
+    this.removedPlaces.clear();
+    this.removedFields.clear();
+    this.isStateRemoved = false;
     this.writes.clear();
     this.frames.clear();
     this.bytes = 0;
-    return { writes, publications };
+    return { removals, writes, publications };
+  }
+
+  private removeField(field: string): void {
+    const written = this.writes.get('state');
+    if (written?.delete(field) === true && written.size === 0) this.writes.delete('state');
+    this.removedFields.add(field);
+    this.bytes += field.length;
+  }
+
+  private removals(): Removal[] {
+    const removals: Removal[] = [...this.removedPlaces].map((place) => ({ place }));
+    if (this.isStateRemoved) removals.push({ place: 'state', fields: 'all' });
+    if (this.removedFields.size > 0) removals.push({ place: 'state', fields: [...this.removedFields] });
+    return removals;
   }
 }

@@ -68,6 +68,13 @@ export async function listen(
   return { ear, subscription };
 }
 
+/** The whole checkpointed state. */
+export async function fieldsOf(log: MessageLog): Promise<Record<string, Buffer>> {
+  const fields: Record<string, Buffer> = {};
+  for await (const [field, value] of log.scanState()) fields[field] = value;
+  return fields;
+}
+
 export function text(value: string): Buffer {
   return Buffer.from(value);
 }

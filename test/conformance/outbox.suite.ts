@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Turn } from '../../src/ports/outbox.js';
 import { eventually } from '../support/cluster-waiting.js';
-import { listen, text, type MakePorts, type Ports } from './harness.js';
+import { fieldsOf, listen, text, type MakePorts, type Ports } from './harness.js';
 
 const rounds = 100;
 
 function turn(sequence: number, said: string): Turn {
   return {
+    removals: [],
     writes: [{ place: sequence, fields: { said: text(said) } }],
     publications: [{ channel: 'commit', payload: text(said) }],
   };
@@ -54,7 +55,7 @@ export function outboxSuite(make: MakePorts): void {
         for (let round = 0; round < rounds; round++) {
           const first = { channel: 'prepare', payload: text(`${round} first`) } as const;
           const second = { channel: 'commit', payload: text(`${round} second`) } as const;
-          await outbox.send({ writes: [], publications: [first, second] });
+          await outbox.send({ removals: [], writes: [], publications: [first, second] });
           expected.push(`${round} first`, `${round} second`);
         }
         await eventually('all are heard', () => ear.heard.length === expected.length);
@@ -84,7 +85,11 @@ export function outboxSuite(make: MakePorts): void {
         const outbox = await outboxOf('a');
         const { ear } = await listen(ports, 'b', ['commit']);
         await ports.refuseWrites(true);
-        await outbox.send({ writes: [], publications: [{ channel: 'commit', payload: text('only said') }] });
+        await outbox.send({
+          removals: [],
+          writes: [],
+          publications: [{ channel: 'commit', payload: text('only said') }],
+        });
         await eventually('it is heard', () => ear.has('only said'));
         await ports.refuseWrites(false);
       });
@@ -101,6 +106,47 @@ export function outboxSuite(make: MakePorts): void {
         await sent;
         expect(outbox.trouble).toBeUndefined();
         await eventually('the turn is heard', () => ear.has('late'));
+      });
+
+      it('removes what a turn removes before it writes, and removes nothing while writes are refused', async () => {
+        const outbox = await outboxOf('a');
+        const log = await logOf('a');
+        const state = { one: text('1'), two: text('2') };
+        await outbox.send({
+          removals: [],
+          writes: [1, 2].map((place) => turn(place, 'old').writes).flat(),
+          publications: [],
+        });
+        await outbox.send({ removals: [], writes: [{ place: 'state', fields: state }], publications: [] });
+        await ports.refuseWrites(true);
+        const sent = outbox.send({
+          removals: [{ place: 1 }, { place: 'state', fields: ['one', 'none'] }],
+          writes: [{ place: 'state', fields: { three: text('3') } }],
+          publications: [],
+        });
+        await eventually('the trouble shows', () => outbox.trouble !== undefined);
+        expect(await log.read(1)).toEqual({ said: text('old') });
+        expect(await fieldsOf(log)).toEqual(state);
+        await ports.refuseWrites(false);
+        await sent;
+        expect([await log.read(1), await log.read(2)]).toEqual([{}, { said: text('old') }]);
+        expect(await fieldsOf(log)).toEqual({ two: text('2'), three: text('3') });
+        await outbox.send({
+          removals: [{ place: 'state', fields: 'all' }],
+          writes: [{ place: 'state', fields: { two: text('new') } }],
+          publications: [],
+        });
+        expect(await fieldsOf(log)).toEqual({ two: text('new') });
+      });
+
+      it('makes room while writes are refused, where it is not to write', async () => {
+        const outbox = await outboxOf('a');
+        const log = await logOf('a');
+        await outbox.send(turn(1, 'old'));
+        await ports.refuseWrites(true);
+        await outbox.send({ removals: [{ place: 1 }], writes: [], publications: [] });
+        expect(await log.read(1)).toEqual({});
+        await ports.refuseWrites(false);
       });
 
       it('rejects what was not sent when it is closed, and everything after', async () => {
@@ -120,7 +166,7 @@ export function outboxSuite(make: MakePorts): void {
     it('adds fields to a hash that is there, and replaces those of the same name', async () => {
       const outbox = await ports.outbox('a');
       const write = (fields: Record<string, Buffer>) =>
-        outbox.send({ writes: [{ place: 7, fields }], publications: [] });
+        outbox.send({ removals: [], writes: [{ place: 7, fields }], publications: [] });
       await write({ one: text('1'), two: text('2') });
       await write({ two: text('II'), three: Buffer.alloc(0) });
       expect(await (await ports.messageLog('a')).read(7)).toEqual({

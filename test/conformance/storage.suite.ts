@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { enrolmentsMax } from '../../src/ports/enrolment-board.js';
 import { eventually } from '../support/cluster-waiting.js';
-import { listen, text, type MakePorts, type Ports } from './harness.js';
+import { fieldsOf, listen, text, type MakePorts, type Ports } from './harness.js';
 
 /** What `MessageLog` promises. */
 export function messageLogSuite(make: MakePorts): void {
@@ -26,7 +26,7 @@ export function messageLogSuite(make: MakePorts): void {
           { place: 11, fields: { batch: text(`${replica} 11`) } },
           { place: 'replica' as const, fields: { view: text('0') } },
         ];
-        await outbox.send({ writes, publications: [] });
+        await outbox.send({ removals: [], writes, publications: [] });
       }
       for (const replica of ['a', 'b']) {
         const log = await ports.messageLog(replica);
@@ -34,6 +34,23 @@ export function messageLogSuite(make: MakePorts): void {
         expect(await log.read(11)).toEqual({ batch: text(`${replica} 11`) });
         expect(await log.readReplica()).toEqual({ view: text('0') });
         expect(await log.read(2)).toEqual({});
+      }
+    });
+
+    it("gives each replica's whole checkpointed state back, however large, apart from the log", async () => {
+      const entries = (replica: string): Record<string, Buffer> =>
+        Object.fromEntries(
+          Array.from({ length: 3000 }, (_, index) => [`0:12:${replica}\0ключ ${index}`, text(`${index}`)]),
+        );
+      for (const replica of ['a', 'b']) {
+        const outbox = await ports.outbox(replica);
+        await outbox.send({ removals: [], writes: [{ place: 'state', fields: entries(replica) }], publications: [] });
+      }
+      expect(await fieldsOf(await ports.messageLog('c'))).toEqual({});
+      for (const replica of ['a', 'b']) {
+        const log = await ports.messageLog(replica);
+        expect(await fieldsOf(log)).toEqual(entries(replica));
+        expect(await log.readReplica()).toEqual({});
       }
     });
 
@@ -47,6 +64,7 @@ export function messageLogSuite(make: MakePorts): void {
         ),
       );
       await expect(log.readReplica()).rejects.toThrow();
+      await expect(fieldsOf(log)).rejects.toThrow();
     });
   });
 }

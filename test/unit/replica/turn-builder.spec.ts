@@ -14,7 +14,7 @@ describe('a turn', () => {
     expect([turn.isEmpty, turn.bytes]).toEqual([false, 8]);
     turn.take();
     expect([turn.isEmpty, turn.bytes]).toEqual([true, 0]);
-    expect(turn.take()).toEqual({ writes: [], publications: [] });
+    expect(turn.take()).toEqual({ removals: [], writes: [], publications: [] });
   });
 
   it('has one write for each place, and of each field what was written last', () => {
@@ -57,6 +57,43 @@ describe('a turn', () => {
     const first = turn.take();
     turn.write(1, 'a', bytes('second'));
     expect(first.writes).toEqual([{ place: 1, fields: { a: bytes('first') } }]);
+  });
+
+  it('removes places and fields, each once, and is empty again', () => {
+    const turn = new TurnBuilder();
+    turn.remove({ place: 3 });
+    expect(turn.isEmpty).toBe(false);
+    turn.remove({ place: 3 });
+    turn.remove({ place: 'state', fields: ['a', 'b'] });
+    turn.remove({ place: 'state', fields: ['b'] });
+    expect(turn.take().removals).toEqual([{ place: 3 }, { place: 'state', fields: ['a', 'b'] }]);
+    expect([turn.isEmpty, turn.take().removals]).toEqual([true, []]);
+  });
+
+  it('does not write what is removed afterwards, and writes what comes after a removal', () => {
+    const turn = new TurnBuilder();
+    turn.write('state', 'a', bytes('old'));
+    turn.write('state', 'b', bytes('kept'));
+    turn.write(1, 'a', bytes('old'));
+    turn.remove({ place: 'state', fields: ['a'] });
+    turn.remove({ place: 1 });
+    expect(turn.take()).toEqual({
+      removals: [{ place: 1 }, { place: 'state', fields: ['a'] }],
+      writes: [{ place: 'state', fields: { b: bytes('kept') } }],
+      publications: [],
+    });
+    turn.write('state', 'a', bytes('old'));
+    turn.remove({ place: 'state', fields: ['b'] });
+    turn.remove({ place: 'state', fields: 'all' });
+    turn.write('state', 'b', bytes('new'));
+    expect(turn.take()).toEqual({
+      removals: [{ place: 'state', fields: 'all' }],
+      writes: [{ place: 'state', fields: { b: bytes('new') } }],
+      publications: [],
+    });
+    turn.write('state', 'a', bytes('old'));
+    turn.remove({ place: 'state', fields: ['a'] });
+    expect(turn.take().writes).toEqual([]);
   });
 
   it('can be empty of writes, or of publications', () => {
