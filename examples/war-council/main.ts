@@ -3,57 +3,70 @@
 //   npm run war-council
 //   curl 'http://127.0.0.1:1111/req?warTime=8888'
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
 const countries = ['Apple', 'MS', 'Google', 'IBM'];
-const flag = (name: string, byDefault: string): string => {
-  const place = process.argv.indexOf(`--${name}`);
-  return (place < 0 ? undefined : process.argv[place + 1]) ?? byDefault;
-};
-const firstPort = Number(flag('first-port', '1111'));
-const gatewayPort = flag('gateway-port', '3000');
-const gateway = `http://127.0.0.1:${gatewayPort}`;
+const { values: flags } = parseArgs({
+  options: {
+    'first-port': { type: 'string', default: '1111' },
+    'gateway-port': { type: 'string', default: '3000' },
+    'data-dir': { type: 'string', default: '.quorate/war-council' },
+  },
+});
+const gateway = `http://127.0.0.1:${flags['gateway-port']}`;
+
+interface Answer {
+  readonly status: number;
+  readonly body: object;
+}
 
 /** Has the countries agree on a war time. The receipt in the answer is signed by at least two of them. */
-async function agree(country: string, warTime: string | null): Promise<{ status: number; body: unknown }> {
+async function agree(country: string, warTime: string | null): Promise<Answer> {
   if (warTime === null || !/^\d{1,4}$/.test(warTime)) {
     return { status: 400, body: { country, error: 'warTime is to be a number of up to four digits, such as 8888' } };
   }
-  const response = await fetch(`${gateway}/v1/requests`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ operation: { op: 'agree', warTime: Number(warTime) } }),
-    signal: AbortSignal.timeout(15_000),
-  });
-  return { status: response.status, body: { country, ...((await response.json()) as object) } };
+  try {
+    const response = await fetch(`${gateway}/v1/requests`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ operation: { op: 'agree', warTime: Number(warTime) } }),
+      signal: AbortSignal.timeout(15_000),
+    });
+    return { status: response.status, body: { country, ...((await response.json()) as object) } };
+  } catch {
+    return { status: 503, body: { country, error: 'the gateway does not answer; is the cluster ready?' } };
+  }
 }
 
-// A replica for each country, each a process with a key of its own, and a gateway: all of it is `quorate up`.
-const repository = new URL('../../../', import.meta.url);
-const machine = fileURLToPath(new URL('war-council.js', import.meta.url));
-const up = ['up', '--names', countries.join(','), '--state-machine', machine, '--port', gatewayPort];
-const quorate = fileURLToPath(new URL('bin/quorate.mjs', repository));
-const cluster = spawn(process.execPath, [quorate, ...up, '--data-dir', flag('data-dir', '.quorate/war-council')], {
-  stdio: 'inherit',
-});
+async function answer(country: string, url: URL): Promise<Answer> {
+  if (url.pathname === '/req') return await agree(country, url.searchParams.get('warTime'));
+  return { status: 404, body: { country, error: 'ask for /req?warTime=8888' } };
+}
 
-const servers = countries.map((country, index) => {
+/** Opens a country's port. Throws when that is taken. */
+async function open(country: string, port: number): Promise<Server> {
   const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    const answer =
-      url.pathname === '/req'
-        ? agree(country, url.searchParams.get('warTime'))
-        : Promise.resolve({ status: 404, body: { country, error: 'ask for /req?warTime=8888' } });
-    answer
-      .catch(() => ({ status: 503, body: { country, error: 'the cluster does not answer yet' } }))
-      .then(({ status, body }) => {
-        response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
-      })
-      .catch(() => undefined);
+    void answer(country, new URL(request.url ?? '/', 'http://localhost')).then(({ status, body }) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
+    });
   });
-  return server.listen(firstPort + index, '127.0.0.1');
-});
+  await once(server.listen(port, '127.0.0.1'), 'listening');
+  console.log(`${country.padEnd(7)} curl 'http://127.0.0.1:${String(port)}/req?warTime=8888'`);
+  return server;
+}
+
+const servers = await Promise.all(
+  countries.map((country, index) => open(country, Number(flags['first-port']) + index)),
+);
+
+// A replica for each country, each a process with a key of its own, and a gateway: all of it is `quorate up`.
+const quorate = fileURLToPath(new URL('../../../bin/quorate.mjs', import.meta.url));
+const machine = fileURLToPath(new URL('war-council.js', import.meta.url));
+const up = ['up', '--names', countries.join(','), '--state-machine', machine, '--port', flags['gateway-port']];
+const cluster = spawn(process.execPath, [quorate, ...up, '--data-dir', flags['data-dir']], { stdio: 'inherit' });
 
 // Ctrl-C reaches the cluster, too; when it has ended, so do we.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => cluster.kill(signal));

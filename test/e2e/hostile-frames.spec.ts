@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { generateIdentity } from '../../src/crypto/ed25519.js';
 import { Ed25519Signer } from '../../src/crypto/signatures.js';
 import { parseMembership, type Membership } from '../../src/crypto/membership.js';
@@ -9,40 +9,46 @@ import type { Kind } from '../../src/wire/kinds.js';
 import { encodePhaseBody } from '../../src/wire/phase.js';
 import { Redis } from 'ioredis';
 import { Random } from '../support/seeds.js';
-import { TestCluster, until, type Status } from '../support/processes.js';
+import type { ClusterStatus } from '../../src/client/cluster-client.js';
+import { eventually } from '../support/cluster-waiting.js';
+import { testTimeoutMs, TestCluster, type Api } from './support.js';
 
-const slowMs = 120_000;
+jest.setTimeout(testTimeoutMs);
+
 const phases = ['pre-prepare', 'prepare', 'commit'] as const;
 const channels = ['request', ...phases, 'checkpoint', 'view-change', 'new-view', 'status', 'state'];
 const increment = { op: 'increment', key: 'n' };
 
 describe('frames that a stranger publishes straight into the channels', () => {
-  const cluster = new TestCluster(4);
+  let cluster: TestCluster;
+  let api: Api;
   const captured = new Map<string, Buffer>();
   let redis: Redis;
   let membership: Membership;
 
   beforeAll(async () => {
-    await cluster.start();
-    redis = new Redis(cluster.redisUrl.replace(/^unix:\/\//, ''));
+    cluster = await TestCluster.start({});
+    api = cluster.api();
+    redis = new Redis(cluster.redisUrl ?? '');
     const ear = redis.duplicate();
     ear.on('messageBuffer', (channel: Buffer, payload: Buffer) => {
       captured.set(channel.toString().split(':').at(-1) ?? '', payload);
     });
-    await ear.subscribe(...phases.map((phase) => `quorate:{quorate}:${phase}`));
-    await cluster.submit(increment);
-    await until('all phases were heard', () => Promise.resolve(captured.size === 3 ? true : undefined));
+    await ear.subscribe(...phases.map((phase) => `quorate:{${cluster.name}}:${phase}`));
+    await api.agreed(increment);
+    await eventually('all phases were heard', () => captured.size === phases.length);
     ear.disconnect();
-    membership = parseMembership((await cluster.request('/v1/membership')).body);
-  }, slowMs);
+    membership = parseMembership((await api.ask<object>('/v1/membership')).body);
+  });
+
   afterAll(async () => {
     redis.disconnect();
-    await cluster.stop();
-  }, slowMs);
+    await TestCluster.removeAll();
+  });
 
   const publish = (channel: string, payload: Buffer): Promise<number> =>
-    redis.publish(`quorate:{quorate}:${channel}`, payload);
-  const refusals = (status: Status, reason: string): number[] =>
+    redis.publish(`quorate:{${cluster.name}}:${channel}`, payload);
+  const refusals = (status: ClusterStatus, reason: string): number[] =>
     status.replicas.map(({ refused }) => refused[reason] ?? 0);
   const frameOf = (phase: string): Buffer => {
     const frames = splitPacket(captured.get(phase) ?? Buffer.alloc(0));
@@ -52,19 +58,18 @@ describe('frames that a stranger publishes straight into the channels', () => {
 
   /** Publishes, waits until at least three replicas have counted the refusals, and checks that nothing else happened. */
   const refused = async (reason: string, frames: readonly { channel: string; payload: Buffer }[]): Promise<void> => {
-    const before = await cluster.untilAllAgree();
+    const before = await api.agreement();
     for (const { channel, payload } of frames) await publish(channel, payload);
-    const after = await until(`refused as ${reason}`, async () => {
-      const status = await cluster.status();
+    const after = await api.statusWhere((status) => {
       const counted = refusals(status, reason).map((count, index) => count - (refusals(before, reason)[index] ?? 0));
-      return counted.filter((count) => count >= frames.length).length >= 3 ? status : undefined;
+      return counted.filter((count) => count >= frames.length).length >= 3;
     });
-    const essence = ({ view: current, replicas }: Status): unknown => [
+    const essence = ({ view: current, replicas }: ClusterStatus): unknown => [
       current,
       replicas.map(({ lastExecuted, stateDigest }) => [lastExecuted, stateDigest]),
     ];
     expect(essence(after)).toEqual(essence(before));
-    expect((await cluster.submit(increment)).status).toBe(200);
+    await api.agreed(increment);
   };
 
   /** A vote for the next sequence number, over any kind, signer and cluster, by a key that nobody knows. */
@@ -74,109 +79,80 @@ describe('frames that a stranger publishes straight into the channels', () => {
     return joinPacket([sealer.seal(kind, body)]);
   };
 
-  it(
-    'with a wrong key or another replica’s name',
-    async () => {
-      await refused('bad-signature', [
-        { channel: 'prepare', payload: forged('prepare', 2) },
-        { channel: 'commit', payload: forged('commit', 2) },
-      ]);
-    },
-    slowMs,
-  );
+  it('with a wrong key or another replica’s name', async () => {
+    await refused('bad-signature', [
+      { channel: 'prepare', payload: forged('prepare', 2) },
+      { channel: 'commit', payload: forged('commit', 2) },
+    ]);
+  });
 
-  it(
-    'of no replica, another cluster, another epoch, another kind, another view',
-    async () => {
-      const otherCluster = Buffer.alloc(32, 7);
-      await refused('unknown-signer', [{ channel: 'commit', payload: forged('commit', 9) }]);
-      await refused('wrong-cluster', [{ channel: 'commit', payload: forged('commit', 1, otherCluster) }]);
-      await refused('wrong-epoch', [{ channel: 'commit', payload: forged('commit', 1, membership.digest, 1) }]);
-      await refused('wrong-channel', [{ channel: 'commit', payload: forged('prepare', 1) }]);
-      await refused('future-view', [{ channel: 'commit', payload: forged('commit', 1, membership.digest, 0, 7) }]);
-    },
-    slowMs,
-  );
+  it('of no replica, another cluster, another epoch, another kind, another view', async () => {
+    const otherCluster = Buffer.alloc(32, 7);
+    await refused('unknown-signer', [{ channel: 'commit', payload: forged('commit', 9) }]);
+    await refused('wrong-cluster', [{ channel: 'commit', payload: forged('commit', 1, otherCluster) }]);
+    await refused('wrong-epoch', [{ channel: 'commit', payload: forged('commit', 1, membership.digest, 1) }]);
+    await refused('wrong-channel', [{ channel: 'commit', payload: forged('prepare', 1) }]);
+    await refused('future-view', [{ channel: 'commit', payload: forged('commit', 1, membership.digest, 0, 7) }]);
+  });
 
-  it(
-    'a PREPARE replayed as a COMMIT',
-    async () => {
-      const asCommit = Buffer.from(frameOf('prepare'));
-      asCommit.writeUInt8(4, 1); // the kind, which the signature covers through the preamble
-      asCommit.writeUInt8(200, 39); // the last byte of the sequence number: one that nobody has executed yet
-      await refused('bad-signature', [{ channel: 'commit', payload: joinPacket([asCommit]) }]);
-      await refused('wrong-channel', [{ channel: 'commit', payload: joinPacket([frameOf('prepare')]) }]);
-    },
-    slowMs,
-  );
+  it('a PREPARE replayed as a COMMIT', async () => {
+    const asCommit = Buffer.from(frameOf('prepare'));
+    asCommit.writeUInt8(4, 1); // the kind, which the signature covers through the preamble
+    asCommit.writeUInt8(200, 39); // the last byte of the sequence number: one that nobody has executed yet
+    await refused('bad-signature', [{ channel: 'commit', payload: joinPacket([asCommit]) }]);
+    await refused('wrong-channel', [{ channel: 'commit', payload: joinPacket([frameOf('prepare')]) }]);
+  });
 
-  it(
-    'cut off, lengthened, or far too long',
-    async () => {
-      const frame = frameOf('commit');
-      const short = Array.from({ length: frame.length - 1 }, (_, length) =>
-        joinPacket([frame.subarray(0, length + 1)]),
-      );
-      await refused(
-        'malformed-frame',
-        [...short.slice(10), joinPacket([Buffer.concat([frame, Buffer.of(0)])])].map((payload) => ({
-          channel: 'commit',
-          payload,
-        })),
-      );
-      const tooLong = Buffer.alloc(9 * 1024 * 1024);
-      await refused(
-        'oversized-frame',
-        channels.map((channel) => ({ channel, payload: tooLong })),
-      );
-    },
-    slowMs,
-  );
+  it('cut off, lengthened, or far too long', async () => {
+    const frame = frameOf('commit');
+    const short = Array.from({ length: frame.length - 1 }, (_, length) => joinPacket([frame.subarray(0, length + 1)]));
+    await refused(
+      'malformed-frame',
+      [...short.slice(10), joinPacket([Buffer.concat([frame, Buffer.of(0)])])].map((payload) => ({
+        channel: 'commit',
+        payload,
+      })),
+    );
+    const tooLong = Buffer.alloc(9 * 1024 * 1024);
+    await refused(
+      'oversized-frame',
+      channels.map((channel) => ({ channel, payload: tooLong })),
+    );
+  });
 
-  it(
-    'with any bit flipped',
-    async () => {
-      const before = await cluster.untilAllAgree();
-      for (const phase of phases) {
-        const frame = frameOf(phase);
-        for (let bit = 0; bit < Math.min(frame.length, 200) * 8; bit++) {
-          const flipped = Buffer.from(frame);
-          flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
-          await publish(phase, joinPacket([flipped]));
-        }
+  it('with any bit flipped', async () => {
+    const before = await api.agreement();
+    for (const phase of phases) {
+      const frame = frameOf(phase);
+      for (let bit = 0; bit < Math.min(frame.length, 200) * 8; bit++) {
+        const flipped = Buffer.from(frame);
+        flipped.writeUInt8(flipped.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+        await publish(phase, joinPacket([flipped]));
       }
-      await refused('unknown-signer', [{ channel: 'commit', payload: forged('commit', 9) }]); // behind all of them
-      const after = await cluster.status();
-      expect(after.view).toBe(before.view);
-      await cluster.untilAllAgree();
-    },
-    slowMs,
-  );
+    }
+    await refused('unknown-signer', [{ channel: 'commit', payload: forged('commit', 9) }]); // behind all of them
+    const after = await api.status();
+    expect(after.view).toBe(before.view);
+    await api.agreement();
+  });
 
-  it(
-    'made of 10,000 random packets',
-    async () => {
-      const random = new Random(20_261_122); // one fixed seed: what fails here fails again
-      const frames = Array.from({ length: 10_000 }, () => {
-        const payload = Buffer.from(Array.from({ length: random.below(64) }, () => random.below(256)));
-        const channel = channels[random.below(channels.length)] ?? 'commit';
-        return { channel, payload: random.below(2) === 0 ? payload : joinPacket([payload]) };
-      });
-      const before = await cluster.untilAllAgree();
-      const total = (status: Status): number[] =>
-        status.replicas.map(({ refused: reasons }) => Object.values(reasons).reduce((a, b) => a + b, 0));
-      for (const { channel, payload } of frames) await publish(channel, payload);
-      const after = await until('all were counted', async () => {
-        const status = await cluster.status();
-        return total(status).every((count, index) => count - (total(before)[index] ?? 0) >= 10_000)
-          ? status
-          : undefined;
-      });
-      expect(after.replicas.map(({ stateDigest }) => stateDigest)).toEqual(
-        before.replicas.map(({ stateDigest }) => stateDigest),
-      );
-      expect((await cluster.submit(increment)).status).toBe(200);
-    },
-    slowMs,
-  );
+  it('made of 10,000 random packets', async () => {
+    const random = new Random(20_261_122); // one fixed seed: what fails here fails again
+    const frames = Array.from({ length: 10_000 }, () => {
+      const payload = Buffer.from(Array.from({ length: random.below(64) }, () => random.below(256)));
+      const channel = channels[random.below(channels.length)] ?? 'commit';
+      return { channel, payload: random.below(2) === 0 ? payload : joinPacket([payload]) };
+    });
+    const before = await api.agreement();
+    const total = (status: ClusterStatus): number[] =>
+      status.replicas.map(({ refused: reasons }) => Object.values(reasons).reduce((a, b) => a + b, 0));
+    for (const { channel, payload } of frames) await publish(channel, payload);
+    const after = await api.statusWhere((status) =>
+      total(status).every((count, index) => count - (total(before)[index] ?? 0) >= frames.length),
+    );
+    expect(after.replicas.map(({ stateDigest }) => stateDigest)).toEqual(
+      before.replicas.map(({ stateDigest }) => stateDigest),
+    );
+    await api.agreed(increment);
+  });
 });

@@ -1,187 +1,122 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { LocalCluster } from '../../src/cluster/local-cluster.js';
-import { processEnvironment, readSettings } from '../../src/config/settings.js';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import type { Ending } from '../../src/cluster/child.js';
+import { PROGRAM } from '../../src/cluster/local-cluster.js';
+import { poll } from '../../src/cluster/poll.js';
+import { runCommand, type CommandResult } from '../../src/cluster/run-command.js';
+import { DEFINITIONS } from '../../src/config/setting-definitions.js';
+import { processEnvironment } from '../../src/config/settings.js';
 
-const pollMs = 50;
-const program = new URL('../../bin/quorate.mjs', import.meta.url).pathname;
+/** More than any step takes that a test waits for, on a machine that is busy with other things. */
+export const patienceMs = 60_000;
 
-/** A cluster of processes in a folder of its own, and what a test asks of it over HTTP. */
-export class TestCluster {
-  readonly dataDir = mkdtempSync(join(tmpdir(), 'quorate-e2e-'));
-  readonly names: readonly string[];
-  /** The highest sequence number that was acknowledged: statuses from before it are old news. */
-  private acknowledged = 0;
-  private readonly cluster: LocalCluster;
+type Environment = Readonly<Record<string, string>>;
 
-  constructor(n: number, flags: Readonly<Record<string, string>> = {}) {
-    this.names = Array.from({ length: n }, (_, index) => `replica-${index + 1}`);
-    const settings = readSettings({ DATA_DIR: this.dataDir, PORT: '0', ...flags }, withoutSettings());
-    this.cluster = new LocalCluster({ settings, names: this.names });
-  }
-
-  get url(): string {
-    return this.cluster.gatewayUrl();
-  }
-
-  get redisUrl(): string {
-    return this.cluster.redis?.url ?? '';
-  }
-
-  start(): Promise<void> {
-    return this.cluster.start();
-  }
-
-  async stop(): Promise<void> {
-    await this.cluster.stop();
-    rmSync(this.dataDir, { recursive: true, force: true });
-  }
-
-  kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    return this.cluster.kill(name, signal);
-  }
-
-  restart(name: string): void {
-    this.cluster.startMember(name);
-  }
-
-  /** Stops the embedded Redis, and starts it again with its data. */
-  async restartRedis(): Promise<void> {
-    await this.cluster.restartRedis();
-  }
-
-  async killRedis(): Promise<void> {
-    await this.cluster.redis?.stop();
-  }
-
-  async submit(operation: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
-    const answer = await this.request('/v1/requests', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify({ operation }),
-    });
-    if (answer.status === 200) this.acknowledged = Math.max(this.acknowledged, Number(answer.body.sequence));
-    return answer;
-  }
-
-  async request(path: string, init: RequestInit = {}): Promise<Answer> {
-    const response = await fetch(this.url + path, { ...init, signal: AbortSignal.timeout(30_000) });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, text, body: parsed(text) };
-  }
-
-  async status(): Promise<Status> {
-    const { body } = await this.request('/v1/status');
-    return body as Status;
-  }
-
-  /** Waits until all replicas are connected, have executed as much, and have one state digest. */
-  async untilAllAgree(): Promise<Status> {
-    return until('all replicas have one state', async () => {
-      const status = await this.status();
-      const states = new Set(status.replicas.map(({ stateDigest, lastExecuted }) => `${stateDigest} ${lastExecuted}`));
-      const isCurrent = status.replicas.every(
-        (replica) => replica.connected && replica.lastExecuted >= this.acknowledged,
-      );
-      return isCurrent && states.size === 1 ? status : undefined;
-    });
-  }
-
-  /** Runs a command of the CLI against this cluster. */
-  cli(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-    return runCli(args, { QUORATE_URL: this.url, DATA_DIR: this.dataDir });
-  }
+/** This process's environment without any setting of Quorate's: what a test says holds, wherever it runs. */
+export function plainEnvironment(more: Environment = {}): Environment {
+  const inherited = Object.entries(processEnvironment()).flatMap(([name, value]) =>
+    value === undefined || name in DEFINITIONS ? [] : [[name, value] as const],
+  );
+  return { ...Object.fromEntries(inherited), ...more };
 }
 
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly text: string;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into answers of many forms
-  readonly body: any;
-}
-
-export interface Status {
-  readonly view: number;
-  readonly primary: string;
-  readonly n: number;
-  readonly f: number;
-  readonly quorum: number;
-  readonly replicas: readonly {
-    readonly replica: string;
-    readonly connected: boolean;
-    readonly lastExecuted: number;
-    readonly stateDigest: string;
-    readonly refused: Readonly<Record<string, number>>;
-  }[];
-}
-
-/** Asks again and again until there is an answer; a deadline ends it. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined>, deadlineMs = 40_000): Promise<T> {
-  const deadline = Date.now() + deadlineMs;
-  for (;;) {
-    const answer = await ask().catch(() => undefined);
-    if (answer !== undefined) return answer;
-    if (Date.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await delay(pollMs);
-  }
-}
-
-export function runCli(
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  const env = { ...withoutSettings(), ...environment };
-  return new Promise((resolve) => {
-    execFile(process.execPath, [program, ...args], { env, timeout: 60_000 }, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : 1, stdout, stderr });
-    });
+/** Runs one of Quorate's commands to its end, as a user would, and hands out what it said. */
+export async function quorate(args: readonly string[], settings: Environment = {}): Promise<CommandResult> {
+  return await runCommand(process.execPath, [PROGRAM, ...args], {
+    timeoutMs: patienceMs,
+    environment: plainEnvironment(settings),
   });
 }
 
-/** A long-running program in a process group of its own, so that a test can end all of it as Ctrl-C does. */
-export function runGroup(args: readonly string[]): { child: ChildProcess; output: () => string } {
-  const child = spawn(process.execPath, args, {
-    env: withoutSettings(),
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  return { child, output: () => output };
-}
+/** A program that runs on, in a process group of its own, as a shell would start it. */
+export class Program {
+  /** Everything that it has said so far, on both of its outputs. */
+  output = '';
+  readonly ended: Promise<Ending>;
+  private readonly process: ChildProcess;
+  private hasEnded = false;
 
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** The environment without what would change a cluster's settings. */
-function withoutSettings(): NodeJS.ProcessEnv {
-  const settings = new Set([
-    'REDIS_URL',
-    'LOG_REDIS_URL',
-    'CLUSTER',
-    'REPLICAS',
-    'REPLICA_ID',
-    'DATA_DIR',
-    'PORT',
-    'HOST',
-  ]);
-  return Object.fromEntries(Object.entries(processEnvironment()).filter(([name]) => !settings.has(name)));
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+  constructor(command: string, args: readonly string[], environment: Environment) {
+    this.process = spawn(command, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: environment });
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => (this.output += text));
+    }
+    this.ended = new Promise((settle, fail) => {
+      this.process.once('error', fail).once('exit', (code, signal) => {
+        this.hasEnded = true;
+        settle({ code, signal });
+      });
+    });
   }
+
+  get pid(): number {
+    const { pid } = this.process;
+    if (pid === undefined) throw new Error('it could not be started');
+    return pid;
+  }
+
+  get isRunning(): boolean {
+    return !this.hasEnded;
+  }
+
+  /**
+   * Waits for words of its output.
+   * @throws {Error} with all that it said when it has ended, or the deadline has passed, without them
+   */
+  async says(words: RegExp, deadlineMs = patienceMs): Promise<RegExpExecArray> {
+    const found = await poll(deadlineMs, () => words.exec(this.output) ?? (this.hasEnded ? false : undefined));
+    if (found !== undefined && found !== false) return found;
+    throw new Error(`it does not say ${String(words)} but\n${this.output}`);
+  }
+
+  /** As a terminal's Ctrl-C does it: to every process of the group. */
+  signalGroup(signal: NodeJS.Signals): void {
+    if (this.isRunning) process.kill(-this.pid, signal);
+  }
+
+  /** For the end of a test: whatever is left of it goes. */
+  async end(): Promise<void> {
+    this.signalGroup('SIGKILL');
+    await this.ended;
+  }
+}
+
+/** Every process that `pid` has started, and those that they have, as the system knows them now. */
+export async function descendantsOf(pid: number): Promise<readonly number[]> {
+  const parents = await livingProcesses();
+  const found: number[] = [];
+  for (let generation = [pid]; generation.length > 0;) {
+    generation = [...parents].flatMap(([child, parent]) => (generation.includes(parent) ? [child] : []));
+    found.push(...generation);
+  }
+  return found;
+}
+
+/** Those of the processes that still live. One that has ended and is not waited for yet counts as dead. */
+export async function livingAmong(pids: readonly number[]): Promise<readonly number[]> {
+  const living = await livingProcesses();
+  return pids.filter((pid) => living.has(pid));
+}
+
+/** The living processes of this machine, each with the one that started it. */
+async function livingProcesses(): Promise<ReadonlyMap<number, number>> {
+  const lines = process.platform === 'linux' ? await linesOfProc() : await linesOfPs();
+  const all = lines.flatMap((line) => {
+    const [pid = '', state = '', parent = ''] = line.trim().split(/\s+/);
+    return pid === '' || /^[ZX]/.test(state) ? [] : [[Number(pid), Number(parent)] as const];
+  });
+  return new Map(all);
+}
+
+async function linesOfPs(): Promise<readonly string[]> {
+  const { stdout } = await runCommand('ps', ['-A', '-o', 'pid=,state=,ppid='], { timeoutMs: patienceMs });
+  return stdout.split('\n');
+}
+
+/** A small Linux has no `ps`. */
+async function linesOfProc(): Promise<readonly string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const stats = pids.map(async (pid) => await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
+  // The name of the program stands in parentheses and may hold any character: `4711 (a b) S 1 …`.
+  return (await Promise.all(stats)).map((stat) => stat.replace(/\(.*\)/s, ''));
 }

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { Reply } from '../../src/crypto/receipt.js';
+import { parseMembership } from '../../src/crypto/membership.js';
+import { verifyReceiptText } from '../../src/crypto/verify-receipt.js';
+import { eventually } from '../support/cluster-waiting.js';
+import { testTimeoutMs, TestCluster, type Api } from './support.js';
+
+jest.setTimeout(testTimeoutMs);
+
+describe('two gateways', () => {
+  let cluster: TestCluster;
+  let api: Api;
+  let other: Api;
+
+  beforeAll(async () => {
+    const gateways = ['gateway-1', 'gateway-2'].map((name) => ({ name, port: 0 }));
+    // Long enough for a request that waits until the replicas it needs go on.
+    cluster = await TestCluster.start({ gateways, settings: { DEADLINE_MS: '20000' } });
+    api = cluster.api('gateway-1');
+    other = cluster.api('gateway-2');
+  });
+
+  afterAll(TestCluster.removeAll);
+
+  const increment = (key: string, by = 1): object => ({ op: 'increment', key, by });
+
+  /** As many replicas stop as it takes to stop the cluster; what is accepted then waits. */
+  const halt = (signal: 'SIGSTOP' | 'SIGCONT'): void => {
+    for (const name of cluster.replicaNames.slice(0, 2)) cluster.signal(name, signal);
+  };
+
+  const inFlight = async (gateway: Api): Promise<number> => {
+    const text = await (await fetch(`${gateway.url}/metrics`)).text();
+    return Number(/^quorate_gateway_in_flight (\d+)$/m.exec(text)?.[1]);
+  };
+
+  /** What every answer under one idempotency key has in common. Which f+1 replicas have signed it may differ. */
+  const essence = ({ receipt: { signatures: _, ...receipt }, ...reply }: Reply): object => ({ ...reply, receipt });
+
+  describe('an idempotency key', () => {
+    it('has its operation executed once, and answered with the same each time', async () => {
+      const first = await api.submit(increment('twice'), 'twice');
+      const second = await api.submit(increment('twice'), 'twice');
+      expect(first.status).toBe(200);
+      expect(second.text).toBe(first.text);
+      expect(await api.value('twice')).toBe(1);
+    });
+
+    it('holds at all gateways at once', async () => {
+      const submissions = Array.from({ length: 16 }, async (_, index) =>
+        (index % 2 === 0 ? api : other).agreed(increment('parallel'), 'parallel'),
+      );
+      const [first, ...more] = await Promise.all(submissions);
+      expect(first!.result).toEqual({ ok: true, value: 1 });
+      for (const reply of more) expect(essence(reply)).toEqual(essence(first!));
+      expect(await api.value('parallel')).toBe(1);
+    });
+
+    it('refuses another operation, whichever gateway has it', async () => {
+      await api.agreed(increment('once'), 'conflict');
+      for (const gateway of [api, other]) {
+        const { status, body } = await gateway.submit(increment('once', 2), 'conflict');
+        expect({ status, code: body.code }).toEqual({ status: 409, code: 'idempotency-conflict' });
+      }
+      expect(await api.value('once')).toBe(1);
+    });
+
+    it('holds when the gateway was killed and started again', async () => {
+      const before = await api.agreed(increment('restart'), 'restart');
+      await cluster.kill('gateway-1');
+      cluster.startMember('gateway-1');
+      await cluster.untilReady('gateway-1');
+      const after = await api.agreed(increment('restart'), 'restart');
+      expect(essence(after)).toEqual(essence(before));
+      const members = parseMembership((await api.ask<object>('/v1/membership')).body);
+      expect(verifyReceiptText(JSON.stringify(after), members)).toMatchObject({ valid: true });
+      expect((await api.submit(increment('restart', 2), 'restart')).status).toBe(409);
+      expect(await api.value('restart')).toBe(1);
+    });
+  });
+
+  it('finishes what it has accepted when it is told to end', async () => {
+    halt('SIGSTOP');
+    const accepted = Array.from({ length: 10 }, async () => api.submit(increment('graceful')));
+    await eventually('ten requests are in flight', async () => (await inFlight(api)) === 10);
+    cluster.signal('gateway-1', 'SIGTERM');
+    await eventually('it takes no more', async () => await isRefused(api));
+    expect(cluster.pid('gateway-1')).toBeDefined();
+    halt('SIGCONT');
+    const answers = await Promise.all(accepted);
+    expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
+    expect(new Set(answers.map(({ headers }) => headers.get('connection')))).toEqual(new Set(['close']));
+    await eventually('it has ended', () => cluster.endings.has('gateway-1'));
+    expect(cluster.endings.get('gateway-1')).toEqual({ code: 0, signal: null });
+    expect(await other.value('graceful')).toBe(10);
+  });
+});
+
+async function isRefused(gateway: Api): Promise<boolean> {
+  try {
+    return (await fetch(`${gateway.url}/health/live`)).status === 503;
+  } catch {
+    return true;
+  }
+}

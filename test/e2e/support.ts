@@ -1,0 +1,238 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from '@jest/globals';
+import type { ClusterStatus, ReplicaStatus } from '../../src/client/cluster-client.js';
+import type { Ending } from '../../src/cluster/child.js';
+import { LocalCluster, type LocalClusterOptions } from '../../src/cluster/local-cluster.js';
+import { poll } from '../../src/cluster/poll.js';
+import { processEnvironment, readSettings, type Settings } from '../../src/config/settings.js';
+import type { Reply } from '../../src/crypto/receipt.js';
+import { patienceMs } from '../support/processes.js';
+import { startTestRedis, type TestRedis } from '../support/redis-server.js';
+
+/** Longer than any one test here takes on a busy machine. */
+export const testTimeoutMs = 180_000;
+
+/** What a gateway answered. */
+export interface Answer<Body> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly body: Body;
+}
+
+export interface Problem {
+  readonly code: string;
+  readonly detail: string;
+  readonly [detail: string]: unknown;
+}
+
+export type Outcome = Reply & Problem;
+
+/** A gateway as its users see it. */
+export class Api {
+  constructor(readonly url: string) {}
+
+  async ask<Body = Outcome>(path: string, init: RequestInit = {}): Promise<Answer<Body>> {
+    const response = await fetch(this.url + path, { signal: AbortSignal.timeout(patienceMs), ...init });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, body: JSON.parse(text) as Body };
+  }
+
+  async post(body: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer<Outcome>> {
+    const type = { 'content-type': 'application/json' };
+    return await this.ask('/v1/requests', { method: 'POST', body, headers: { ...type, ...headers } });
+  }
+
+  async submit(operation: unknown, key?: string): Promise<Answer<Outcome>> {
+    return await this.post(JSON.stringify({ operation }), key === undefined ? {} : { 'idempotency-key': key });
+  }
+
+  /** As `submit`, for an operation that is to be answered. */
+  async agreed(operation: unknown, key?: string): Promise<Reply> {
+    const { status, body } = await this.submit(operation, key);
+    expect({ status, ...body }).toMatchObject({ status: 200 });
+    return body;
+  }
+
+  /** A value of the key-value service. */
+  async value(key: string): Promise<unknown> {
+    const { body } = await this.ask<{ value: unknown }>(`/v1/kv/${key}`);
+    return body.value;
+  }
+
+  async status(): Promise<ClusterStatus> {
+    return (await this.ask<ClusterStatus>('/v1/status')).body;
+  }
+
+  /** @throws {Error} with the last status when the condition does not come true in time */
+  async statusWhere(condition: (status: ClusterStatus) => boolean): Promise<ClusterStatus> {
+    let last: ClusterStatus | undefined;
+    const found = await poll(patienceMs, async () => {
+      last = await this.status();
+      return condition(last) ? last : undefined;
+    });
+    if (found === undefined) throw new Error(`not so in time; the last status: ${JSON.stringify(last, null, 2)}`);
+    return found;
+  }
+
+  /**
+   * Waits until a request is answered and all replicas vote, and have executed it and the same besides to the same effect.
+   * @throws {Error} with the last status when that does not happen in time
+   */
+  async agreement(): Promise<ClusterStatus> {
+    // Statuses come twice a second: without a request that is younger, old ones would do.
+    const sequence = await poll(patienceMs, async () => {
+      const { status, body } = await this.submit({ op: 'get', key: 'agreement' });
+      return status === 200 ? body.sequence : undefined;
+    });
+    if (sequence === undefined) throw new Error('requests are not answered');
+    return await this.statusWhere(({ replicas }) => areInAgreement(replicas, sequence));
+  }
+}
+
+function areInAgreement(replicas: readonly ReplicaStatus[], sequence: number): boolean {
+  const [first] = replicas;
+  return replicas.every(
+    ({ connected, voting, lastExecuted, stateDigest }) =>
+      connected &&
+      voting === true &&
+      stateDigest !== null &&
+      (lastExecuted ?? 0) >= sequence &&
+      lastExecuted === first?.lastExecuted &&
+      stateDigest === first.stateDigest,
+  );
+}
+
+/** A folder of its own, below the system's for temporary files. */
+export async function temporaryFolder(): Promise<string> {
+  return await mkdtemp(join(tmpdir(), 'quorate-e2e-'));
+}
+
+export interface TestClusterOptions extends Partial<Pick<LocalClusterOptions, 'gateways' | 'preferLoopbackPort'>> {
+  readonly replicas?: number;
+  /** The cluster starts a Redis of its own, which can be stopped alone, instead of using the test's. */
+  readonly ownRedis?: true;
+  /** By the names of their environment variables. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** The clusters of this file's tests, and the Redis that they share. */
+const clusters: TestCluster[] = [];
+let redis: Promise<TestRedis> | undefined;
+
+/** A whole cluster of separate processes in a folder that goes with it. `TestCluster.removeAll` belongs into `afterAll`. */
+export class TestCluster extends LocalCluster {
+  /** How the processes ended that nobody had asked to. */
+  readonly endings = new Map<string, Ending>();
+
+  /** In every channel and key. */
+  readonly name: string;
+
+  private constructor(options: LocalClusterOptions) {
+    super(options);
+    this.name = options.settings.cluster;
+  }
+
+  static async start(options: TestClusterOptions): Promise<TestCluster> {
+    const redisUrl = options.ownRedis === true ? '' : (await (redis ??= startTestRedis())).url;
+    const settings = settingsOf(await temporaryFolder(), redisUrl, options);
+    const { gateways, preferLoopbackPort } = options;
+    const cluster: TestCluster = new TestCluster({
+      settings,
+      names: Array.from({ length: settings.replicas }, (_, index) => `replica-${index + 1}`),
+      onEnded: (name, ending) => cluster.endings.set(name, ending),
+      ...(gateways === undefined ? {} : { gateways }),
+      ...(preferLoopbackPort === undefined ? {} : { preferLoopbackPort }),
+    });
+    clusters.push(cluster);
+    await cluster.start();
+    return cluster;
+  }
+
+  /** Ends everything that was started and deletes it. */
+  static async removeAll(): Promise<void> {
+    await Promise.all(clusters.map(async (cluster) => await cluster.remove()));
+    await (await redis)?.stop();
+  }
+
+  api(gateway?: string): Api {
+    return new Api(this.gatewayUrl(gateway));
+  }
+
+  private async remove(): Promise<void> {
+    await this.stop();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+/** Several clusters may share one Redis: each has a name of its own. */
+function settingsOf(dataDir: string, redisUrl: string, options: TestClusterOptions): Settings {
+  const { replicas = 4, settings } = options;
+  const cache = processEnvironment()['XDG_CACHE_HOME'];
+  return readSettings(
+    {},
+    {
+      ...(cache === undefined ? {} : { XDG_CACHE_HOME: cache }),
+      ...{ DATA_DIR: dataDir, PORT: '0', REDIS_URL: redisUrl, REPLICAS: String(replicas) },
+      CLUSTER: `test-${clusters.length}`,
+      ...settings,
+    },
+  );
+}
+
+/** The replicas that signed a receipt. */
+export function signersOf({ receipt }: Reply): ReadonlySet<string> {
+  return new Set(receipt.signatures.map(({ replica }) => replica));
+}
+
+/** Clients that go on incrementing one counter, one after the other's answer, until they are stopped. */
+export class Load {
+  /** The counter after each acknowledged increment. */
+  readonly values: number[] = [];
+  /** Increments that were given up: each was executed once or not at all. */
+  unanswered = 0;
+  private isStopped = false;
+  private readonly workers: readonly Promise<void>[];
+
+  constructor(
+    private readonly api: Api,
+    private readonly key: string,
+    clients: number,
+  ) {
+    this.workers = Array.from({ length: clients }, async () => {
+      while (!this.isStopped) await this.increment();
+    });
+  }
+
+  /** Waits until so many more increments were acknowledged than up to now. */
+  async acknowledges(more: number): Promise<void> {
+    const wanted = this.values.length + more;
+    const failed = Promise.all(this.workers);
+    const reached = poll(patienceMs, () => (this.values.length >= wanted ? true : undefined));
+    await Promise.race([reached, failed]);
+    if (this.values.length < wanted) throw new Error(`${this.values.length} acknowledged, not ${wanted}, in time`);
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    await Promise.all(this.workers);
+  }
+
+  /** Whether what was acknowledged was executed once, and what was not at most once. */
+  async expectExactlyOnce(): Promise<void> {
+    const counter = Number(await this.api.value(this.key));
+    expect(new Set(this.values).size).toBe(this.values.length);
+    expect(Math.max(...this.values)).toBeLessThanOrEqual(counter);
+    expect(counter).toBeGreaterThanOrEqual(this.values.length);
+    expect(counter).toBeLessThanOrEqual(this.values.length + this.unanswered);
+  }
+
+  private async increment(): Promise<void> {
+    const { status, body } = await this.api.submit({ op: 'increment', key: this.key });
+    if (status === 200) this.values.push((body.result as { value: number }).value);
+    else if (status === 504) this.unanswered++;
+    else throw new Error(`${status} ${JSON.stringify(body)}`);
+  }
+}
