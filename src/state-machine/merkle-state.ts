@@ -1,9 +1,10 @@
-import { hash } from 'node:crypto';
 import { invariant } from '../pbft/invariant.js';
-import { digest, type Digest } from '../pbft/types.js';
+import type { Digest } from '../pbft/types.js';
+import { Reader, Writer } from '../wire/bytes.js';
 import type { Json } from '../wire/json.js';
-import { Writer } from '../wire/bytes.js';
-import { deepFreeze, jsonText } from './json-value.js';
+import { sha256Latin1 } from './hash-tree.js';
+import { deepFreeze, jsonText, type JsonText } from './json-value.js';
+import { MerkleMap, type Item } from './merkle-map.js';
 import { OperationRejected, type State } from './state-machine.js';
 
 /** What every replica of a cluster must share, else they would part over the first operation that is beyond a limit. */
@@ -14,22 +15,18 @@ export const stateLimits = {
   valueBytesMax: 64 * 1024,
   /** Bytes of all entries together, each with its overhead. */
   stateBytesMax: 256 * 1024 * 1024,
+  /** Keys of one bucket of the tree, so that the list of their hashes fits in one message (wire/state-transfer.ts). */
+  bucketEntriesMax: 65_536,
   /** What an entry counts besides its key and its value, so that many tiny ones do not fill the memory, either. */
   entryOverheadBytes: 256,
 } as const;
 
-/** Leaves of the tree of the state: a key's bucket is the first 14 bits of its SHA-256. */
-export const bucketCount = 2 ** 14;
-
-const hashBytes = 32;
-
-// Hashes are kept as 32 Latin-1 characters: node:crypto gives a string in less than half the time of a Buffer.
-const bucketPrefix = '\x00';
-const nodePrefix = 0x01;
 const entryPrefix = 0x02;
 
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** One key with its value. */
-class Entry {
+export class Entry implements Item {
   private frozen: Json | undefined;
   /** SHA-256(0x02 ‖ str key ‖ canonical JSON). */
   readonly hash: string;
@@ -41,7 +38,7 @@ class Entry {
     /** Bytes of key and text, and the overhead. */
     readonly bytes: number,
   ) {
-    this.hash = sha256(new Writer().u8(entryPrefix).text(key).raw(Buffer.from(text)).done());
+    this.hash = sha256Latin1(new Writer().u8(entryPrefix).text(key).raw(Buffer.from(text)).done());
   }
 
   /** Deeply frozen; made when it is first asked for. */
@@ -60,37 +57,24 @@ class Entry {
  * to it later, by itself, would part from its peers.
  */
 export class MerkleState implements State {
-  private readonly buckets = new Map<number, Map<string, Entry>>();
-  /** A binary heap of hashes: 1 is the root, `bucketCount + b` is bucket b. */
-  private readonly nodes = Buffer.alloc(2 * bucketCount * hashBytes);
-  private readonly scratch = Buffer.alloc(1 + 2 * hashBytes);
-  /** Buckets that were written since the nodes were last right. */
-  private readonly dirty = new Set<number>();
+  /** All entries: part 0 of the checkpointed state. Written through this class alone, but for a state that is installed whole. */
+  readonly map = new MerkleMap<Entry>();
   /** What the transaction's keys held before it; `undefined` when no transaction is open. */
   private undo: Map<string, Entry | undefined> | undefined;
-  private bytesHeld = 0;
 
-  constructor(private readonly bytesMax: number = stateLimits.stateBytesMax) {
-    // All nodes of one level of the empty tree are equal.
-    this.put(bucketCount, hashOfBucket([]));
-    for (let first = bucketCount; first >= 1; first /= 2) {
-      const level = this.nodes.subarray(first * hashBytes, 2 * first * hashBytes);
-      level.fill(Uint8Array.from(level.subarray(0, hashBytes)));
-      if (first > 1) this.put(first / 2, this.hashOfNode(first / 2));
-    }
-  }
+  constructor(private readonly bytesMax: number = stateLimits.stateBytesMax) {}
 
   /** Bytes of all entries, as `stateLimits` counts them. */
   get bytes(): number {
-    return this.bytesHeld;
+    return this.map.bytes;
   }
 
   get(key: string): Json | undefined {
-    return this.entry(key)?.value;
+    return this.map.get(key)?.value;
   }
 
   has(key: string): boolean {
-    return this.entry(key) !== undefined;
+    return this.map.get(key) !== undefined;
   }
 
   /**
@@ -105,8 +89,7 @@ export class MerkleState implements State {
     if (json === 'too-large') {
       throw new OperationRejected('value-too-large', `a value has at most ${String(stateLimits.valueBytesMax)} bytes`);
     }
-    const entry = new Entry(key, json.text, keyBytes + json.bytes + stateLimits.entryOverheadBytes);
-    this.write(key, entry);
+    this.write(key, entryOf(key, keyBytes, json));
   }
 
   /** @throws {TypeError} when no operation is being executed */
@@ -130,89 +113,57 @@ export class MerkleState implements State {
   rollback(): void {
     const { undo } = this;
     invariant(undo !== undefined, 'no transaction is open');
-    for (const [key, entry] of undo) this.place(bucketOf(key), key, entry);
+    for (const [key, entry] of undo) this.place(key, entry);
     this.undo = undefined;
   }
 
   /** The root over all buckets. Costs about the number of entries in the buckets written since it was last asked for. */
   digest(): Digest {
-    let level = new Set<number>();
-    for (const bucket of this.dirty) {
-      const place = bucketCount + bucket;
-      this.put(place, hashOfBucket(this.entriesOf(bucket)));
-      level.add(place >>> 1);
+    return this.map.digest();
+  }
+
+  /** An entry's bytes in a transfer and in the store: str key ‖ canonical JSON. */
+  encode({ key, text }: Entry): Buffer {
+    return new Writer().text(key).raw(Buffer.from(text)).done();
+  }
+
+  /** The entry whose encoding these are; `undefined` when there is none. */
+  decode(bytes: Buffer): Entry | undefined {
+    try {
+      const reader = new Reader(bytes);
+      const key = reader.text(stateLimits.keyBytesMax);
+      const text = strictUtf8.decode(reader.take(bytes.length - reader.position));
+      const json = jsonText(JSON.parse(text) as Json, stateLimits.valueBytesMax);
+      return typeof json === 'object' && json.text === text ? entryOf(key, bytesOfKey(key), json) : undefined;
+    } catch {
+      return undefined; // what no state has ever held
     }
-    this.dirty.clear();
-    for (let first = bucketCount / 2; first >= 1; first /= 2) {
-      const above = new Set<number>();
-      for (const place of level) {
-        this.put(place, this.hashOfNode(place));
-        above.add(place >>> 1);
-      }
-      level = above;
-    }
-    return digest(this.nodes.toString('hex', hashBytes, 2 * hashBytes));
-  }
-
-  /**
-   * A bucket's entries in the order of their keys (by UTF-16 code units): what a snapshot is made of.
-   * `hash` is 32 Latin-1 characters.
-   */
-  entriesOf(bucket: number): readonly { readonly key: string; readonly text: string; readonly hash: string }[] {
-    return [...(this.buckets.get(bucket)?.values() ?? [])].sort((a, b) => (a.key < b.key ? -1 : 1));
-  }
-
-  private put(place: number, hash: string): void {
-    this.nodes.write(hash, place * hashBytes, 'latin1');
-  }
-
-  /** SHA-256(0x01 ‖ left child ‖ right child), the children lying side by side. */
-  private hashOfNode(place: number): string {
-    this.scratch[0] = nodePrefix;
-    this.nodes.copy(this.scratch, 1, 2 * place * hashBytes, 2 * (place + 1) * hashBytes);
-    return sha256(this.scratch);
-  }
-
-  private entry(key: string): Entry | undefined {
-    return this.buckets.get(bucketOf(key))?.get(key);
   }
 
   /** @returns what was there before. */
   private write(key: string, entry: Entry | undefined): Entry | undefined {
     if (this.undo === undefined) throw new TypeError('the state can be written only while an operation is executed');
-    const bucket = bucketOf(key);
-    const before = this.buckets.get(bucket)?.get(key);
+    const before = this.map.get(key);
     const growth = (entry?.bytes ?? 0) - (before?.bytes ?? 0);
-    if (growth > 0 && this.bytesHeld + growth > this.bytesMax) {
+    if (growth > 0 && this.bytes + growth > this.bytesMax) {
       throw new OperationRejected('state-full', `the state has at most ${String(this.bytesMax)} bytes`);
     }
+    if (before === undefined && entry !== undefined && this.map.sizeOfBucketOf(key) >= stateLimits.bucketEntriesMax) {
+      throw new OperationRejected('state-full', 'there is no room for more keys whose hashes begin alike');
+    }
     if (!this.undo.has(key)) this.undo.set(key, before);
-    this.place(bucket, key, entry);
+    this.place(key, entry);
     return before;
   }
 
-  private place(bucket: number, key: string, entry: Entry | undefined): void {
-    const entries = this.buckets.get(bucket) ?? new Map<string, Entry>();
-    this.bytesHeld += (entry?.bytes ?? 0) - (entries.get(key)?.bytes ?? 0);
-    if (entry === undefined) entries.delete(key);
-    else entries.set(key, entry);
-    if (entries.size === 0) this.buckets.delete(bucket);
-    else this.buckets.set(bucket, entries);
-    this.dirty.add(bucket);
+  private place(key: string, entry: Entry | undefined): void {
+    if (entry === undefined) this.map.delete(key);
+    else this.map.set(entry);
   }
 }
 
-function sha256(bytes: Uint8Array): string {
-  return hash('sha256', bytes, 'binary'); // which is Latin-1
-}
-
-function bucketOf(key: string): number {
-  return Number.parseInt(hash('sha256', key, 'hex').slice(0, 4), 16) >>> 2;
-}
-
-/** SHA-256(0x00 ‖ the hashes of the entries in the order of their keys). */
-function hashOfBucket(entries: readonly { readonly hash: string }[]): string {
-  return sha256(Buffer.from(bucketPrefix + entries.map((entry) => entry.hash).join(''), 'latin1'));
+function entryOf(key: string, keyBytes: number, json: JsonText): Entry {
+  return new Entry(key, json.text, keyBytes + json.bytes + stateLimits.entryOverheadBytes);
 }
 
 function bytesOfKey(key: unknown): number {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { hash } from 'node:crypto';
-import { bucketCount, MerkleState, stateLimits } from '../../../src/state-machine/merkle-state.js';
+import { bucketCount } from '../../../src/state-machine/hash-tree.js';
+import { MerkleState, stateLimits } from '../../../src/state-machine/merkle-state.js';
 import type { Json } from '../../../src/wire/json.js';
 
 function write(state: MerkleState, writes: (state: MerkleState) => void): void {
@@ -250,7 +251,7 @@ describe('the buckets', () => {
         ['a', 3],
       ]),
     );
-    const all = Array.from({ length: bucketCount }, (_, bucket) => state.entriesOf(bucket).map(({ key }) => key));
+    const all = Array.from({ length: bucketCount }, (_, bucket) => state.map.itemsOf(bucket).map(({ key }) => key));
     expect(all.flat().sort()).toEqual(['a', first, second].sort());
     expect(all.find((keys) => keys.length > 1)).toEqual([first, second].sort());
   });

@@ -1,0 +1,185 @@
+import { invariant } from '../pbft/invariant.js';
+import { digest, type Digest } from '../pbft/types.js';
+import { bucketCount, bucketOf, hashOfBucket, HashTree, TreeView } from './hash-tree.js';
+
+/** One thing in a map. Never changed once it is made: snapshots share it. */
+export interface Item {
+  readonly key: string;
+  /** SHA-256 over key and content, 32 Latin-1 characters. */
+  readonly hash: string;
+  /** What it counts towards `MerkleMap.bytes`. */
+  readonly bytes: number;
+}
+
+/**
+ * A map from keys to items with a digest that depends on its content alone, never on how it came about. Only buckets
+ * that were written since the last `digest()` are hashed again (rule 24), so that a checkpoint does not stop the world.
+ *
+ * `freeze` keeps the content as it is now, for as long as somebody needs it: to hand it to others, or to store it. It
+ * costs a copy of the tree's hashes (1 MiB); of the items only what is written later is kept apart, bucket by bucket.
+ */
+export class MerkleMap<I extends Item> {
+  private readonly buckets = new Map<number, Map<string, I>>();
+  private readonly tree = new HashTree();
+  /** Buckets that were written since the tree was last right. */
+  private readonly dirty = new Set<number>();
+  /** Those that are still needed, the oldest first. */
+  private readonly snapshots: MerkleSnapshot<I>[] = [];
+  private bytesHeld = 0;
+  private count = 0;
+
+  /** Bytes of all items. */
+  get bytes(): number {
+    return this.bytesHeld;
+  }
+
+  /** How many items there are. */
+  get size(): number {
+    return this.count;
+  }
+
+  get(key: string): I | undefined {
+    return this.buckets.get(bucketOf(key))?.get(key);
+  }
+
+  /** How many items share this key's bucket, its own included if it is there. */
+  sizeOfBucketOf(key: string): number {
+    return this.buckets.get(bucketOf(key))?.size ?? 0;
+  }
+
+  set(item: I): void {
+    this.place(bucketOf(item.key), item.key, item);
+  }
+
+  /** @returns whether it was there. */
+  delete(key: string): boolean {
+    const bucket = bucketOf(key);
+    if (this.buckets.get(bucket)?.has(key) !== true) return false;
+    this.place(bucket, key, undefined);
+    return true;
+  }
+
+  /** All items, in no particular order. */
+  *items(): Generator<I, undefined, undefined> {
+    for (const items of this.buckets.values()) yield* items.values();
+    return undefined;
+  }
+
+  /** A bucket's items in the order of their keys (by UTF-16 code units). */
+  itemsOf(bucket: number): readonly I[] {
+    return [...(this.buckets.get(bucket)?.values() ?? [])].sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  /** The root over all buckets. Costs about the number of items in the buckets written since it was last asked for. */
+  digest(): Digest {
+    this.tree.update([...this.dirty].map((bucket) => [bucket, hashOfBucket(this.itemsOf(bucket))] as const));
+    this.dirty.clear();
+    return digest(this.tree.root.toString('hex'));
+  }
+
+  /** The content as it is now; to be released when nobody needs it any more. */
+  freeze(): MerkleSnapshot<I> {
+    this.digest();
+    const snapshot = new MerkleSnapshot<I>(this.tree.copy(), this);
+    this.snapshots.push(snapshot);
+    return snapshot;
+  }
+
+  /** How many snapshots are held. */
+  get snapshotCount(): number {
+    return this.snapshots.length;
+  }
+
+  /**
+   * Becomes what `base`, a snapshot of this map, held, with some buckets replaced; each with its items, of that bucket
+   * and in the order of their keys. Other snapshots stay what they are.
+   */
+  install(base: MerkleSnapshot<I>, replaced: ReadonlyMap<number, readonly I[]>): void {
+    this.digest();
+    for (const bucket of [...this.tree.differing(base)]) {
+      if (!replaced.has(bucket)) this.replace(bucket, base.itemsOf(bucket));
+    }
+    for (const [bucket, items] of replaced) this.replace(bucket, items);
+  }
+
+  /** What a snapshot of this map holds in a bucket: for its own use. */
+  frozenItemsOf(snapshot: MerkleSnapshot<I>, bucket: number): readonly I[] {
+    const index = this.snapshots.indexOf(snapshot);
+    invariant(index >= 0, 'a snapshot is read that was released');
+    // What was not kept for this snapshot has not changed until the next one was taken.
+    for (const { kept } of this.snapshots.slice(index)) {
+      const items = kept.get(bucket);
+      if (items !== undefined) return items;
+    }
+    return this.itemsOf(bucket);
+  }
+
+  /** For a snapshot's own use. */
+  releaseSnapshot(snapshot: MerkleSnapshot<I>): void {
+    const index = this.snapshots.indexOf(snapshot);
+    if (index < 0) return;
+    this.snapshots.splice(index, 1);
+    const older = this.snapshots[index - 1];
+    if (older === undefined) return;
+    for (const [bucket, items] of snapshot.kept) if (!older.kept.has(bucket)) older.kept.set(bucket, items);
+  }
+
+  private replace(bucket: number, items: readonly I[]): void {
+    this.keepForSnapshots(bucket);
+    const before = this.buckets.get(bucket);
+    for (const item of before?.values() ?? []) this.bytesHeld -= item.bytes;
+    for (const item of items) this.bytesHeld += item.bytes;
+    this.count += items.length - (before?.size ?? 0);
+    if (items.length === 0) this.buckets.delete(bucket);
+    else this.buckets.set(bucket, new Map(items.map((item) => [item.key, item])));
+    this.dirty.add(bucket);
+  }
+
+  private place(bucket: number, key: string, item: I | undefined): void {
+    this.keepForSnapshots(bucket);
+    const items = this.buckets.get(bucket) ?? new Map<string, I>();
+    const sizeBefore = items.size;
+    this.bytesHeld += (item?.bytes ?? 0) - (items.get(key)?.bytes ?? 0);
+    if (item === undefined) items.delete(key);
+    else items.set(key, item);
+    this.count += items.size - sizeBefore;
+    if (items.size === 0) this.buckets.delete(bucket);
+    else this.buckets.set(bucket, items);
+    this.dirty.add(bucket);
+  }
+
+  /** Before a bucket is written. Only the youngest snapshot needs to keep it: older ones look there, too. */
+  private keepForSnapshots(bucket: number): void {
+    const youngest = this.snapshots.at(-1);
+    if (youngest !== undefined && !youngest.kept.has(bucket)) youngest.kept.set(bucket, this.itemsOf(bucket));
+  }
+}
+
+/** What a map held when it was frozen. */
+export class MerkleSnapshot<I extends Item> extends TreeView {
+  /** Buckets that were written since, as they were; the map's own business. */
+  readonly kept = new Map<number, readonly I[]>();
+
+  constructor(
+    nodes: Buffer,
+    private readonly map: MerkleMap<I>,
+  ) {
+    super(nodes);
+  }
+
+  /** A bucket's items in the order of their keys. */
+  itemsOf(bucket: number): readonly I[] {
+    return this.map.frozenItemsOf(this, bucket);
+  }
+
+  /** All items, bucket by bucket. */
+  *items(): Generator<I, undefined, undefined> {
+    for (let bucket = 0; bucket < bucketCount; bucket++) yield* this.itemsOf(bucket);
+    return undefined;
+  }
+
+  /** Lets the map forget it. It must not be read again. */
+  release(): void {
+    this.map.releaseSnapshot(this);
+  }
+}
