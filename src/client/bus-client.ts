@@ -220,19 +220,18 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   private onReply(frame: Frame): void {
     const contents = decoded(() => {
       const statement = decodeReplyBody(frame.body);
-      return { statement, ...decodeReplyAttachment(frame.attachment, statement) };
+      return { statement, replies: decodeReplyAttachment(frame.attachment, statement) };
     });
     if (contents === 'malformed-frame') return;
-    const { statement, replies, items } = contents;
-    const awaited = items.flatMap((item) => {
-      const submission = this.submissions.get(`${item.client}\n${item.timestamp}`);
-      return submission === undefined || submission.isSettled ? [] : [{ submission, item }];
+    const { statement, replies } = contents;
+    const awaited = replies.flatMap((reply) => {
+      const submission = this.submissions.get(`${reply.executed.client}\n${reply.executed.timestamp}`);
+      return submission === undefined || submission.isSettled ? [] : [{ submission, reply }];
     });
     // Once a request has its f+1 replies the others need no look at their signatures.
     if (awaited.length === 0 || !this.opener.verify(frame)) return;
-    const root = statement.root.toString('hex');
-    for (const { submission, item } of awaited) {
-      submission.add({ replica: frame.signer, signature: frame.signature, replies, root, item });
+    for (const { submission, reply } of awaited) {
+      submission.add({ replica: frame.signer, signature: frame.signature, statement, reply });
     }
   }
 

@@ -2,16 +2,15 @@ import { sha256 } from '../crypto/digest.js';
 import type { Membership } from '../crypto/membership.js';
 import { buildReply, type Reply } from '../crypto/receipt.js';
 import { QuorateError } from '../errors.js';
-import type { BatchReplies, Executed } from '../pbft/effects.js';
+import type { ReplyStatement } from '../pbft/effects.js';
+import type { ProvenReply } from '../wire/reply.js';
 
 /** One replica's verified reply to one request. */
 export interface ReplicaReply {
   readonly replica: number;
   readonly signature: Buffer;
-  readonly replies: BatchReplies;
-  /** Merkle root that the replica signed, hexadecimal: names the statement together with view and sequence. */
-  readonly root: string;
-  readonly item: Executed;
+  readonly statement: ReplyStatement;
+  readonly reply: ProvenReply;
 }
 
 /** A request that waits for f+1 matching replies. */
@@ -51,7 +50,7 @@ export class Submission {
     const same = [reply, ...others.filter((other) => statementOf(other) === statementOf(reply))] as const;
     if (same.length <= this.membership.f) return;
     this.isSettled = true;
-    if (reply.item.operationDigest === sha256(this.operation)) this.resolve(this.replyOf(same));
+    if (reply.reply.executed.operationDigest === sha256(this.operation)) this.resolve(this.replyOf(same));
     else this.reject(new QuorateError('idempotency-conflict', 'this Idempotency-Key was used for another operation'));
   }
 
@@ -62,12 +61,12 @@ export class Submission {
   }
 
   private replyOf(same: readonly [ReplicaReply, ...(readonly ReplicaReply[])]): Reply {
-    const [{ item, replies }] = same;
-    return buildReply({ membership: this.membership, replies, item, signatures: same });
+    const [{ reply, statement }] = same;
+    return buildReply({ membership: this.membership, statement, reply, signatures: same });
   }
 }
 
 /** Equal for replies that say the same of the same request, in the same place of the order. */
-function statementOf({ replies, root, item }: ReplicaReply): string {
-  return `${replies.view}:${replies.sequence}:${root}:${item.index}`;
+function statementOf({ statement, reply }: ReplicaReply): string {
+  return `${statement.view}:${statement.sequence}:${statement.root}:${reply.executed.index}`;
 }

@@ -1,10 +1,9 @@
-import type { BatchReplies, Executed, ReplyLeaf } from '../pbft/effects.js';
+import type { ReplyStatement } from '../pbft/effects.js';
 import { Writer } from '../wire/bytes.js';
 import type { Json } from '../wire/json.js';
-import { hashOfLeaf, type ReplyStatement } from '../wire/reply.js';
+import { encodeReplyBody, type ProvenReply } from '../wire/reply.js';
 import { preamble } from './genesis.js';
 import type { Membership } from './membership.js';
-import { MerkleTree } from './merkle.js';
 
 /**
  * f+1 or more signatures over one statement, and the path from a reply to it. It stands alone: every field is bound to
@@ -37,35 +36,28 @@ export interface Reply {
 }
 
 /** What a replica signs, once for a batch: preamble(5) ‖ u64 view ‖ u64 sequence ‖ u32 size ‖ 32 bytes Merkle root. */
-export function replyStatement(
-  membership: Pick<Membership, 'digest' | 'epoch'>,
-  { view, sequence, size, root }: ReplyStatement,
-): Buffer {
+export function replyStatement(membership: Pick<Membership, 'digest' | 'epoch'>, statement: ReplyStatement): Buffer {
   return new Writer()
     .raw(preamble(membership.digest, membership.epoch, 'reply'))
-    .u64(view)
-    .u64(sequence)
-    .u32(size)
-    .raw(root)
+    .raw(encodeReplyBody(statement))
     .done();
 }
 
 /** What `buildReply` makes a reply of: all of it verified, the signatures by distinct replicas over one statement. */
 export interface ReplyParts {
   readonly membership: Membership;
-  readonly replies: BatchReplies;
+  readonly statement: ReplyStatement;
   /** One of the batch's. */
-  readonly item: Executed;
+  readonly reply: ProvenReply;
   /** At least f+1. */
   readonly signatures: readonly { readonly replica: number; readonly signature: Buffer }[];
 }
 
 /** The reply to one request with its receipt. */
-export function buildReply({ membership, replies, item, signatures }: ReplyParts): Reply {
-  const { client, timestamp, requestDigest, operationDigest, index } = item;
-  const { view, sequence, leaves } = replies;
-  const { resultDigest } = leaves[index] ?? {};
-  if (resultDigest === undefined) throw new RangeError(`leaf ${String(index)} of ${String(leaves.length)}`);
+export function buildReply({ membership, statement, reply, signatures }: ReplyParts): Reply {
+  const { executed, resultDigest } = reply;
+  const { client, timestamp, requestDigest, operationDigest, index } = executed;
+  const { view, sequence, size } = statement;
   const ordered = [...signatures].sort((a, b) => a.replica - b.replica);
   const receipt: Receipt = {
     cluster: membership.genesis.cluster,
@@ -77,18 +69,12 @@ export function buildReply({ membership, replies, item, signatures }: ReplyParts
     operationDigest,
     requestDigest,
     resultDigest,
-    proof: {
-      index,
-      size: leaves.length,
-      path: treeOf(leaves)
-        .path(index)
-        .map((node) => node.toString('hex')),
-    },
+    proof: { index, size, path: reply.path().map((node) => node.toString('hex')) },
     signatures: ordered.map(({ replica, signature }) => {
       return { replica: nameOf(membership, replica), signature: signature.toString('base64') };
     }),
   };
-  const result = JSON.parse(Buffer.from(item.result).toString('utf8')) as Json;
+  const result = JSON.parse(Buffer.from(executed.result).toString('utf8')) as Json;
   return { id: requestDigest, client, timestamp, view, sequence, result, receipt };
 }
 
@@ -96,13 +82,4 @@ function nameOf({ replicas }: Membership, replica: number): string {
   const member = replicas[replica];
   if (member === undefined) throw new RangeError(`replica ${String(replica)} of ${String(replicas.length)}`);
   return member.name;
-}
-
-/** A batch's tree is wanted once for each of its requests. */
-const trees = new WeakMap<readonly ReplyLeaf[], MerkleTree>();
-
-function treeOf(leaves: readonly ReplyLeaf[]): MerkleTree {
-  const tree = trees.get(leaves) ?? new MerkleTree(leaves.map(hashOfLeaf));
-  trees.set(leaves, tree);
-  return tree;
 }

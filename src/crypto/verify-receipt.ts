@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { QuorateError } from '../errors.js';
 import { limits } from '../pbft/configuration.js';
-import { digest } from '../pbft/types.js';
+import { digest, sequence as sequenceOf, view as viewOf } from '../pbft/types.js';
 import { digestOfRequest } from '../wire/bundle.js';
 import { canonicalJsonBytes, type Json } from '../wire/json.js';
 import { hashOfLeaf } from '../wire/reply.js';
@@ -207,7 +207,8 @@ function statementOf(receipt: ParsedReceipt, membership: Membership): Buffer {
   const { view, sequence, proof } = receipt;
   const root = rootFromPath(hashOfLeaf(receipt), proof.index, proof.size, proof.path);
   demand(root !== undefined, 'wrong-proof', 'the path is not one of that leaf in a tree of that size');
-  return replyStatement(membership, { view, sequence, size: proof.size, root });
+  const place = { view: viewOf(view), sequence: sequenceOf(sequence) };
+  return replyStatement(membership, { ...place, size: proof.size, root: digest(root.toString('hex')) });
 }
 
 /** @returns the names of the signers. */

@@ -29,6 +29,19 @@ export class Checkpoints {
     return all.map(({ digest }) => all.filter((other) => other.digest === digest)).find(({ length }) => length >= q);
   }
 
+  /** Those of the highest sequence number for which `count` replicas besides `self` tell the same. */
+  highest(count: number, self: ReplicaIndex): readonly Checkpoint[] | undefined {
+    const others = [...this.bySigner].filter(([signer]) => signer !== self).flatMap(([, own]) => [...own.values()]);
+    const places = [...new Set(others.map(({ sequence }) => sequence))].sort((a, b) => b - a);
+    for (const place of places) {
+      const here = others.filter(({ sequence }) => sequence === place);
+      const same = here.map(({ digest }) => here.filter((other) => other.digest === digest));
+      const vouched = same.find(({ length }) => length >= count);
+      if (vouched !== undefined) return vouched;
+    }
+    return undefined;
+  }
+
   dropBelow(sequence: SequenceNumber): void {
     for (const own of this.bySigner.values()) {
       for (const place of own.keys()) if (place < sequence) own.delete(place);

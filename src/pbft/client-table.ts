@@ -1,13 +1,7 @@
 import { limits } from './configuration.js';
-import type { BatchReplies, Executed } from './effects.js';
+import type { CachedReply, ClientHeader, Executed, ReplyChanges, ReplyGroup, ReplyTable } from './effects.js';
 import type { Request } from './messages.js';
 import type { SequenceNumber } from './types.js';
-
-/** An executed request with what is needed to answer it again, receipt and all. */
-export interface CachedReply {
-  readonly executed: Executed;
-  readonly replies: BatchReplies;
-}
 
 /** What the table knows of a request: never executed, executed, or so old that it can no longer tell. */
 export type Standing = 'fresh' | 'executed' | 'stale';
@@ -15,57 +9,72 @@ export type Standing = 'fresh' | 'executed' | 'stale';
 /** One client's executed requests: the `limits.clientWindow` with the highest timestamps. */
 class ClientRecord {
   readonly replies = new Map<number, CachedReply>();
+  /** How many of each group's replies are in the window. */
+  readonly groups = new Map<SequenceNumber, number>();
   /** The timestamps in `replies`, ascending. */
   private readonly timestamps: number[] = [];
-  /** Timestamps up to this one have left the window. */
-  private forgotten = -1;
   resultBytes = 0;
-  lastSequence = 0 as SequenceNumber;
+
+  constructor(public header: ClientHeader) {}
 
   standing(timestamp: number): Standing {
     if (this.replies.has(timestamp)) return 'executed';
-    return timestamp <= this.forgotten ? 'stale' : 'fresh';
+    return timestamp <= this.header.forgotten ? 'stale' : 'fresh';
   }
 
   add(reply: CachedReply): void {
     const { timestamp, result } = reply.executed;
+    const { sequence: place } = reply.statement;
     this.replies.set(timestamp, reply);
+    this.groups.set(place, (this.groups.get(place) ?? 0) + 1);
     this.resultBytes += result.length;
-    this.lastSequence = reply.replies.sequence;
-    let place = this.timestamps.length; // timestamps come nearly in order
-    while (place > 0 && (this.timestamps[place - 1] ?? 0) > timestamp) place--;
-    this.timestamps.splice(place, 0, timestamp);
-    while (this.isTooLarge()) this.forgetLowest();
+    let rank = this.timestamps.length; // timestamps come nearly in order
+    while (rank > 0 && (this.timestamps[rank - 1] ?? 0) > timestamp) rank--;
+    this.timestamps.splice(rank, 0, timestamp);
+  }
+
+  /** Forgets the lowest timestamps until the window is within its limits. @returns groups of which none is left */
+  shrink(): SequenceNumber[] {
+    const gone: SequenceNumber[] = [];
+    while (this.isTooLarge()) {
+      const lowest = this.timestamps.shift();
+      const reply = lowest === undefined ? undefined : this.replies.get(lowest);
+      if (lowest === undefined || reply === undefined) break;
+      this.header = { ...this.header, forgotten: lowest };
+      this.resultBytes -= reply.executed.result.length;
+      this.replies.delete(lowest);
+      const place = reply.statement.sequence;
+      const left = (this.groups.get(place) ?? 0) - 1;
+      if (left > 0) this.groups.set(place, left);
+      else if (this.groups.delete(place)) gone.push(place);
+    }
+    return gone;
   }
 
   private isTooLarge(): boolean {
-    return (
-      this.timestamps.length > limits.clientWindow ||
-      (this.timestamps.length > 1 && this.resultBytes > limits.clientResultBytesMax)
-    );
-  }
-
-  private forgetLowest(): void {
-    const lowest = this.timestamps.shift();
-    if (lowest === undefined) return;
-    this.forgotten = lowest;
-    this.resultBytes -= this.replies.get(lowest)?.executed.result.length ?? 0;
-    this.replies.delete(lowest);
+    const { length } = this.timestamps;
+    return length > limits.clientWindow || (length > 1 && this.resultBytes > limits.clientResultBytesMax);
   }
 }
 
 /**
  * Who has executed what, and with what result: exactly once rests on it (rule 12). A function of the executed batches
- * alone, so that it is equal at all correct replicas after the same sequence number.
+ * alone, so that it is equal at all correct replicas after the same sequence number; it is a part of the checkpointed
+ * state, and is transferred with it.
  *
  * Each client has a window of timestamps, not a last one: with only a last one a primary censors a request by ordering
  * a later one first. The table is bounded: the client that executed least recently leaves, but not before every bundle
  * of its that could be replayed has expired.
+ *
+ * To the checkpoint it is headers, one for each client, and groups: the replies of one batch to one client. A group is
+ * there while one of its replies is in the window, which is when its timestamp is above the header's `forgotten`.
  */
 export class ClientTable {
   /** From the client that executed least recently to the one that executed last. */
   private readonly records = new Map<string, ClientRecord>();
   private resultBytes = 0;
+  private headerChanges = new Map<string, ClientHeader | undefined>();
+  private groupChanges = new Map<string, Map<SequenceNumber, ReplyGroup | undefined>>();
 
   standing(request: Request): Standing {
     return this.records.get(request.client)?.standing(request.timestamp) ?? 'fresh';
@@ -76,27 +85,97 @@ export class ClientTable {
     return this.records.get(request.client)?.replies.get(request.timestamp);
   }
 
-  add(reply: CachedReply): void {
-    const { client } = reply.executed;
-    const record = this.records.get(client) ?? new ClientRecord();
-    this.resultBytes -= record.resultBytes;
-    record.add(reply);
-    this.resultBytes += record.resultBytes;
-    this.records.delete(client);
-    this.records.set(client, record);
-    this.evict(reply.replies.sequence);
+  /** Takes what one batch executed, in its order. */
+  add(replies: readonly CachedReply[]): void {
+    const groups = new Map<string, CachedReply[]>();
+    for (const reply of replies) {
+      const { client } = reply.executed;
+      const group = groups.get(client) ?? [];
+      group.push(reply);
+      groups.set(client, group);
+    }
+    for (const [client, group] of groups) {
+      const [first] = group;
+      if (first !== undefined) this.addGroup({ client, statement: first.statement, replies: group });
+    }
+    // Whoever executed last in the batch is the last to leave.
+    const order = [...groups].map(([client, group]) => ({ client, index: group.at(-1)?.executed.index ?? 0 }));
+    for (const { client } of order.sort((a, b) => a.index - b.index)) this.touch(client);
+    const now = replies[0]?.statement.sequence;
+    if (now !== undefined) this.evict(now);
   }
 
   get clients(): number {
     return this.records.size;
   }
 
+  /** What has changed since it was last asked. */
+  takeChanges(): ReplyChanges {
+    const changes = { headers: this.headerChanges, groups: this.groupChanges };
+    this.headerChanges = new Map();
+    this.groupChanges = new Map();
+    return changes;
+  }
+
+  /** Becomes the table of a checkpoint. */
+  restore({ headers, groups }: ReplyTable): void {
+    this.records.clear();
+    this.resultBytes = 0;
+    const oldestFirst = [...headers].sort((a, b) => a.lastSequence - b.lastSequence || a.lastIndex - b.lastIndex);
+    for (const header of oldestFirst) this.records.set(header.client, new ClientRecord(header));
+    for (const group of groups) {
+      const record = this.records.get(group.client);
+      if (record === undefined) continue;
+      for (const reply of group.replies) {
+        if (reply.executed.timestamp > record.header.forgotten) record.add(reply);
+      }
+    }
+    for (const record of this.records.values()) this.resultBytes += record.resultBytes;
+    this.takeChanges();
+  }
+
+  private addGroup(group: ReplyGroup): void {
+    const { client, statement, replies } = group;
+    const { index } = lastOf(replies);
+    const last = { lastSequence: statement.sequence, lastIndex: index };
+    const record = this.records.get(client) ?? new ClientRecord({ client, forgotten: -1, ...last });
+    record.header = { ...record.header, ...last };
+    this.resultBytes -= record.resultBytes;
+    this.groupChanged(client, statement.sequence, group);
+    for (const reply of replies) record.add(reply);
+    for (const gone of record.shrink()) this.groupChanged(client, gone, undefined);
+    this.resultBytes += record.resultBytes;
+    this.records.set(client, record);
+    this.headerChanges.set(client, record.header);
+  }
+
+  private touch(client: string): void {
+    const record = this.records.get(client);
+    if (record === undefined) return;
+    this.records.delete(client);
+    this.records.set(client, record);
+  }
+
   private evict(now: SequenceNumber): void {
     for (const [client, record] of this.records) {
       const isFull = this.records.size > limits.clientsMax || this.resultBytes > limits.replyCacheBytesMax;
-      if (!isFull || record.lastSequence + limits.bundleLifetime >= now) return;
+      if (!isFull || record.header.lastSequence + limits.bundleLifetime >= now) return;
       this.resultBytes -= record.resultBytes;
       this.records.delete(client);
+      this.headerChanges.set(client, undefined);
+      for (const place of record.groups.keys()) this.groupChanged(client, place, undefined);
     }
   }
+
+  private groupChanged(client: string, place: SequenceNumber, group: ReplyGroup | undefined): void {
+    const changed = this.groupChanges.get(client) ?? new Map<SequenceNumber, ReplyGroup | undefined>();
+    changed.set(place, group);
+    this.groupChanges.set(client, changed);
+  }
+}
+
+function lastOf(replies: readonly CachedReply[]): Executed {
+  const last = replies.at(-1);
+  if (last === undefined) throw new RangeError('a group without replies');
+  return last.executed;
 }

@@ -1,7 +1,7 @@
 import { Checkpoints } from './checkpoints.js';
 import { ClientTable } from './client-table.js';
 import type { Configuration } from './configuration.js';
-import type { Application, Effect } from './effects.js';
+import type { Application, Effect, ReplyLeaf } from './effects.js';
 import { MessageLog } from './message-log.js';
 import type { Batch, NewView, RequestBundle, StableCheckpoint } from './messages.js';
 import { Promises } from './promises.js';
@@ -22,7 +22,12 @@ export interface Environment {
     readonly time: number;
     readonly bundles: readonly RequestBundle[];
   }): Digest;
+  /** The Merkle root over a batch's replies, and each leaf's path to it: so many hashes of 32 bytes. */
+  proveReplies(leaves: readonly ReplyLeaf[]): { readonly root: Digest; readonly paths: readonly Uint8Array[] };
 }
+
+/** What others get to see, or the log keeps: none of it is new while the log is read back. */
+const outward: ReadonlySet<Effect['kind']> = new Set(['persist', 'broadcast', 'reply', 'reply-again']);
 
 /** The state of one replica, shared by the parts of the protocol that `Replica` dispatches to. */
 export class Core {
@@ -43,6 +48,8 @@ export class Core {
   /** h's proof. */
   stable: StableCheckpoint = { sequence: sequence(0), proof: [] };
   readonly checkpoints = new Checkpoints();
+  /** The digests of our own state at the checkpoints from the stable one on. */
+  readonly held = new Map<SequenceNumber, Digest>();
   readonly promises = new Promises();
   /** Our own checkpoint digest differs from one that q replicas have: our state is corrupt (rule 26). */
   isCorrupt = false;
@@ -63,6 +70,8 @@ export class Core {
   lastTime = 0;
   /** The last sequence number that this replica, as primary, has proposed. */
   lastProposed: SequenceNumber = sequence(0);
+  /** Ticks for which others have vouched for a checkpoint that is beyond us, and nothing was executed. */
+  ticksBehind = 0;
   /** Ticks since the start. */
   ticks = 0;
   /** This machine's clock at the last tick, milliseconds since 1970. */
@@ -115,8 +124,7 @@ export class Core {
   }
 
   emit(effect: Effect): void {
-    const isOutward = effect.kind === 'persist' || effect.kind === 'broadcast' || effect.kind === 'reply';
-    if (this.isRestoring && isOutward) return;
+    if (this.isRestoring && outward.has(effect.kind)) return;
     this.effects.push(effect);
   }
 

@@ -28,12 +28,61 @@ export interface Executed {
   readonly index: number;
 }
 
-/** The replies of one executed batch: what the statement that a replica signs covers. */
-export interface BatchReplies {
+/** What a replica signs of one executed batch. */
+export interface ReplyStatement {
+  /** The view in which the batch was first proposed. */
   readonly view: View;
   readonly sequence: SequenceNumber;
+  /** How many requests the batch executed. */
+  readonly size: number;
+  /** Merkle root over their leaves, in order. */
+  readonly root: Digest;
+}
+
+/** The replies of one executed batch. */
+export interface BatchReplies {
+  readonly statement: ReplyStatement;
   /** Leaves of all requests that the batch executed, in order. */
   readonly leaves: readonly ReplyLeaf[];
+}
+
+/** An executed request with what is needed to answer it again, receipt and all. */
+export interface CachedReply {
+  readonly executed: Executed;
+  readonly resultDigest: Digest;
+  readonly statement: ReplyStatement;
+  /** The way from its leaf to the statement's root: so many hashes of 32 bytes, nearest first. */
+  readonly path: Uint8Array;
+}
+
+/** The replies of one batch to one client: they come and go together. */
+export interface ReplyGroup {
+  readonly client: string;
+  readonly statement: ReplyStatement;
+  readonly replies: readonly CachedReply[];
+}
+
+/** What the reply cache knows of a client besides its replies. */
+export interface ClientHeader {
+  readonly client: string;
+  /** Timestamps up to this one have left its window; −1 for none. */
+  readonly forgotten: number;
+  /** Where it executed last: the order of these decides who leaves a full table. */
+  readonly lastSequence: SequenceNumber;
+  readonly lastIndex: number;
+}
+
+/** What has changed in the reply cache since the last checkpoint; `undefined` is no longer there. */
+export interface ReplyChanges {
+  readonly headers: ReadonlyMap<string, ClientHeader | undefined>;
+  /** By client, then by sequence number. */
+  readonly groups: ReadonlyMap<string, ReadonlyMap<SequenceNumber, ReplyGroup | undefined>>;
+}
+
+/** The whole reply cache, as a checkpoint holds it. */
+export interface ReplyTable {
+  readonly headers: readonly ClientHeader[];
+  readonly groups: readonly ReplyGroup[];
 }
 
 /**
@@ -54,12 +103,25 @@ export type Effect =
       readonly replies: BatchReplies;
       readonly items: readonly Executed[];
     }
+  /** The same for requests that were executed before: all of one statement. */
+  | { readonly kind: 'reply-again'; readonly gateway: string; readonly replies: readonly CachedReply[] }
   /** Pass requests on to the primary, who seems not to know them (rule 14). */
   | { readonly kind: 'forward'; readonly bundles: readonly RequestBundle[] }
   /** h has moved: what the log holds up to here is no longer needed for agreement. */
   | { readonly kind: 'stable'; readonly checkpoint: StableCheckpoint }
   /** Ask a peer for the batch with this digest, which the new view orders and we lack (rule 20). */
   | { readonly kind: 'fetch-batch'; readonly sequence: SequenceNumber; readonly digest: Digest }
+  /**
+   * Get the state with this checkpoint digest, for which at least f+1 replicas vouch: what is between us and it may not
+   * be had otherwise (rule 25), or our own state is corrupt (rule 26). Said again until a `state` input brings it.
+   */
+  | {
+      readonly kind: 'fetch-state';
+      readonly sequence: SequenceNumber;
+      readonly digest: Digest;
+      /** Those who vouch for it. */
+      readonly holders: readonly ReplicaIndex[];
+    }
   /** We entered a view, or began to ask for one: shown to operators. */
   | { readonly kind: 'view'; readonly view: View; readonly isChanging: boolean }
   /** Our state differs from what q replicas have: we stop voting and say so (rule 26). */
@@ -79,6 +141,9 @@ export interface Application {
     request: Request,
     context: { readonly sequence: SequenceNumber; readonly time: number },
   ): { readonly result: Uint8Array; readonly resultDigest: Digest; readonly operationDigest: Digest };
-  /** Digest of everything that executing has brought about: the state, and what was replied. */
-  checkpointDigest(sequence: SequenceNumber): Digest;
+  /**
+   * Takes a checkpoint: the state as it is after `sequence` and the agreed time can from now on be handed to others.
+   * @returns the digest of everything that executing has brought about: the state, the reply cache, and the time
+   */
+  checkpoint(sequence: SequenceNumber, time: number, replies: ReplyChanges): Digest;
 }

@@ -1,7 +1,7 @@
 import { checkpointIfDue } from './checkpointing.js';
 import type { Core } from './core.js';
-import type { BatchReplies, Executed, ReplyLeaf } from './effects.js';
-import type { CachedReply } from './client-table.js';
+import type { BatchReplies, CachedReply, Executed, ReplyLeaf, ReplyStatement } from './effects.js';
+import { invariant } from './invariant.js';
 import type { Batch, CommittedCertificate, Request } from './messages.js';
 import { sequence, type SequenceNumber } from './types.js';
 
@@ -20,65 +20,79 @@ export function executeReady(core: Core): void {
 function execute(core: Core, place: SequenceNumber, batch: Batch): void {
   // Never back, even if a faulty primary's batch was agreed by replicas that could not see its predecessor.
   core.lastTime = Math.max(core.lastTime, batch.time);
+  const executed = new Map<string, Executed>();
   const leaves: ReplyLeaf[] = [];
-  const replies: BatchReplies = { view: batch.view, sequence: place, leaves };
-  const answers = new Map<string, CachedReply[]>();
-  for (const bundle of batch.bundles) {
-    const items = answers.get(bundle.gateway) ?? [];
-    answers.set(bundle.gateway, items);
-    for (const request of bundle.requests) {
-      const reply = executeOnce(core, request, replies, leaves);
-      if (reply !== undefined) items.push(reply);
+  const answers: { readonly gateway: string; readonly fresh: Executed[]; readonly cached: CachedReply[] }[] = [];
+  for (const { gateway, requests } of batch.bundles) {
+    const fresh: Executed[] = [];
+    const cached: CachedReply[] = [];
+    for (const request of requests) {
+      const name = `${request.client}\n${request.timestamp}`;
+      const standing = executed.has(name) ? 'executed' : core.clients.standing(request);
+      if (standing === 'fresh') executed.set(name, executeOnce(core, request, place, leaves));
+      const now = executed.get(name);
+      const before = core.clients.cached(request);
+      if (now !== undefined) fresh.push(now);
+      else if (before !== undefined) cached.push(before);
     }
+    answers.push({ gateway, fresh, cached });
   }
+  const { root, paths } = core.environment.proveReplies(leaves);
+  const statement: ReplyStatement = { view: batch.view, sequence: place, size: leaves.length, root };
+  core.clients.add([...executed.values()].map((one) => cachedReply(one, statement, leaves, paths)));
   core.lastExecuted = place;
   core.requests.executed(batch, place);
   core.timers.onProgress();
+  core.ticksBehind = 0;
   core.emit({ kind: 'executed', sequence: place, batch });
-  for (const [gateway, items] of answers) reply(core, gateway, items);
+  if (!core.isCorrupt) sendReplies(core, { statement, leaves }, answers);
   checkpointIfDue(core, place);
 }
 
-/**
- * Executes a request unless its client's window says that it was executed, or is too old to tell (rule 12). A repeated
- * request is answered from the reply cache and adds no leaf.
- */
-function executeOnce(
-  core: Core,
-  request: Request,
-  replies: BatchReplies,
-  leaves: ReplyLeaf[],
-): CachedReply | undefined {
-  const standing = core.clients.standing(request);
-  if (standing === 'executed') return core.clients.cached(request);
-  if (standing === 'stale') return undefined;
+/** Executes a request that its client's window does not know (rule 12). */
+function executeOnce(core: Core, request: Request, place: SequenceNumber, leaves: ReplyLeaf[]): Executed {
   const { client, timestamp, digest: requestDigest } = request;
-  const context = { sequence: replies.sequence, time: core.lastTime };
-  const outcome = core.environment.application.execute(request, context);
-  const executed: Executed = {
-    client,
-    timestamp,
-    requestDigest,
-    operationDigest: outcome.operationDigest,
-    result: outcome.result,
-    index: leaves.length,
-  };
-  leaves.push({ requestDigest, resultDigest: outcome.resultDigest });
-  const cached: CachedReply = { executed, replies };
-  core.clients.add(cached);
-  return cached;
+  const outcome = core.environment.application.execute(request, { sequence: place, time: core.lastTime });
+  const { result, resultDigest, operationDigest } = outcome;
+  const index = leaves.push({ requestDigest, resultDigest }) - 1;
+  return { client, timestamp, requestDigest, operationDigest, result, index };
 }
 
-/** Answers a gateway: one reply for each batch that its requests were executed in. None from a corrupt state (rule 26). */
-export function reply(core: Core, gateway: string, answers: readonly CachedReply[]): void {
-  if (core.isCorrupt) return;
-  const batches = new Map<BatchReplies, Executed[]>();
-  for (const { executed, replies } of answers) {
-    const items = batches.get(replies) ?? [];
-    items.push(executed);
-    batches.set(replies, items);
+function cachedReply(
+  executed: Executed,
+  statement: ReplyStatement,
+  leaves: readonly ReplyLeaf[],
+  paths: readonly Uint8Array[],
+): CachedReply {
+  const [leaf, path] = [leaves[executed.index], paths[executed.index]];
+  invariant(leaf !== undefined && path !== undefined, 'a reply without its leaf');
+  return { executed, resultDigest: leaf.resultDigest, statement, path };
+}
+
+/** One reply to each gateway for what was executed now; what was executed before is answered as it was then. */
+function sendReplies(
+  core: Core,
+  replies: BatchReplies,
+  answers: readonly { readonly gateway: string; readonly fresh: readonly Executed[]; readonly cached: CachedReply[] }[],
+): void {
+  const items = new Map<string, Executed[]>();
+  for (const { gateway, fresh } of answers) items.set(gateway, [...(items.get(gateway) ?? []), ...fresh]);
+  for (const [gateway, executed] of items) {
+    if (executed.length > 0) core.emit({ kind: 'reply', gateway, replies, items: executed });
   }
-  for (const [replies, items] of batches) core.emit({ kind: 'reply', gateway, replies, items });
+  for (const { gateway, cached } of answers) replyAgain(core, gateway, cached);
+}
+
+/** Answers a gateway for what was executed before: one reply for each batch. None from a corrupt state (rule 26). */
+export function replyAgain(core: Core, gateway: string, cached: readonly CachedReply[]): void {
+  if (core.isCorrupt) return;
+  const byStatement = new Map<ReplyStatement, CachedReply[]>();
+  for (const reply of cached) {
+    const replies = byStatement.get(reply.statement) ?? [];
+    replies.push(reply);
+    byStatement.set(reply.statement, replies);
+  }
+  for (const replies of byStatement.values()) core.emit({ kind: 'reply-again', gateway, replies });
 }
 
 /** Takes a peer's proof that a batch was committed while we were away, or missed its messages. */

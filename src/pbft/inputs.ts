@@ -9,7 +9,23 @@ import type {
   RequestBundle,
   ViewChange,
 } from './messages.js';
-import type { SequenceNumber } from './types.js';
+import type { ReplyTable } from './effects.js';
+import type { Digest, SequenceNumber } from './types.js';
+
+/**
+ * The application's state was replaced by the one after a checkpoint: from the replica's own store at its start, with
+ * the proof that it is stable; or from peers, at least f+1 of whom vouch for the digest.
+ */
+export interface InstalledState {
+  readonly kind: 'state';
+  readonly sequence: SequenceNumber;
+  readonly digest: Digest;
+  /** Agreed time of the last batch in it, milliseconds since 1970. */
+  readonly time: number;
+  readonly replies: ReplyTable;
+  /** q CHECKPOINTs, all verified; none when the state was fetched. */
+  readonly proof: readonly Checkpoint[];
+}
 
 /**
  * What may happen to a replica. Everything in it is verified: signatures are right, digests were recomputed from the
@@ -26,6 +42,7 @@ export type Input =
   | { readonly kind: 'restore'; readonly messages: readonly PhaseMessage[] }
   /** What this replica's own log holds of checkpoints and views; all of it before the slots' messages. */
   | { readonly kind: 'restore-view'; readonly message: Checkpoint | ViewChange | NewView }
+  | InstalledState
   /** A batch that we asked for by its digest, or that came our way. */
   | { readonly kind: 'batch'; readonly sequence: SequenceNumber; readonly batch: Batch }
   /** What this identity has said before its restart, told by the promises in its data folder. Nothing contradicts it. */

@@ -2,15 +2,25 @@ import { onCheckpoint, resendCheckpoint } from './checkpointing.js';
 import type { Configuration } from './configuration.js';
 import { Core, type Environment } from './core.js';
 import type { Effect } from './effects.js';
-import { onCertificate, reply } from './execution.js';
+import { onCertificate, replyAgain } from './execution.js';
 import type { Input } from './inputs.js';
 import { invariant } from './invariant.js';
-import type { Batch, NewView, PhaseMessage, ReplicaMessage, RequestBundle, StableCheckpoint } from './messages.js';
+import type {
+  Batch,
+  CommittedCertificate,
+  NewView,
+  PhaseMessage,
+  ReplicaMessage,
+  RequestBundle,
+  StableCheckpoint,
+} from './messages.js';
 import { onPhaseMessage, screenPhase } from './normal-case.js';
 import { propose } from './proposing.js';
 import type { RefusalReason } from './refusal.js';
 import { resendStalled } from './resending.js';
+import { onState, seekState, wantsState } from './state-transfer.js';
 import { endRestoring, restorePromise, restoreSettled, restoreSlot, restoreView } from './restoring.js';
+import { votesFor } from './slot.js';
 import { tickTimers } from './suspicion.js';
 import { sequence, view, type ReplicaIndex, type SequenceNumber, type View, type Digest } from './types.js';
 import { fetchMissing, onBatch, onNewView, onViewChange, startViewChange } from './view-change.js';
@@ -38,6 +48,9 @@ export class Replica {
         break;
       case 'certificate':
         onCertificate(core, input.certificate);
+        break;
+      case 'state':
+        onState(core, input);
         break;
       case 'batch':
         onBatch(core, input.sequence, input.batch);
@@ -132,6 +145,20 @@ export class Replica {
     return this.core.isAmnesiac;
   }
 
+  /** Whether the state after this checkpoint would take this replica further, and f+1 others vouch for it. */
+  wantsState(place: SequenceNumber, digest: Digest): boolean {
+    return wantsState(this.core, place, digest);
+  }
+
+  /** The proof that the batch at `place` is committed, as long as the memory holds it. */
+  certificateOf(place: SequenceNumber): CommittedCertificate | undefined {
+    const slot = this.core.log.get(place);
+    if (slot?.committed === undefined) return undefined;
+    const { q } = this.core.configuration;
+    const commits = votesFor(slot.commits, slot.committed.digest).slice(0, q);
+    return commits.length < q ? undefined : { kind: 'certificate', batch: slot.committed, commits };
+  }
+
   /** Whether the view orders the batch with this digest at `place`, and we lack it. */
   wantsBatch(place: SequenceNumber, digest: Digest): boolean {
     const prePrepare = this.core.log.get(place)?.prePrepare;
@@ -192,7 +219,7 @@ export class Replica {
   private onRequest(bundle: RequestBundle): void {
     const { core } = this;
     const cached = bundle.requests.flatMap((request) => core.clients.cached(request) ?? []);
-    reply(core, bundle.gateway, cached);
+    replyAgain(core, bundle.gateway, cached);
     const isFresh = bundle.requests.some((request) => core.clients.standing(request) === 'fresh');
     const reason = isFresh
       ? core.requests.admit(bundle, core.ticks, core.lastExecuted)
@@ -211,6 +238,7 @@ export class Replica {
     if (!isConnected) return;
     tickTimers(core);
     resendStalled(core);
+    seekState(core);
     if (core.ticks % core.configuration.options.resendTicks !== 0) return;
     resendCheckpoint(core);
     fetchMissing(core);

@@ -1,4 +1,5 @@
 import { isSoundNewView, isSoundViewChange, planNewView } from './certificates.js';
+import { learnCheckpoint } from './checkpointing.js';
 import type { Core } from './core.js';
 import type { Batch, NewView, PreparedCertificate, PrePrepare, ViewChange } from './messages.js';
 import { advance } from './normal-case.js';
@@ -46,6 +47,7 @@ export function onViewChange(core: Core, message: ViewChange): void {
   }
   if (!core.viewChanges.add(message)) return core.emit({ kind: 'refused', reason: 'duplicate', replica });
   remember(core, message);
+  learnCheckpoint(core, message);
   const above = core.viewChanges.viewsAbove(core.view);
   const lowest = above[0];
   if (lowest !== undefined && above.length > core.configuration.f) startViewChange(core, lowest);
@@ -141,7 +143,10 @@ function enterView(core: Core, message: NewView): void {
   core.emit({ kind: 'view', view: core.view, isChanging: false });
   for (const slot of core.log.values()) slot.enterView();
   core.requests.forgetOrder();
-  for (const viewChange of message.viewChanges) remember(core, viewChange);
+  for (const viewChange of message.viewChanges) {
+    remember(core, viewChange);
+    learnCheckpoint(core, viewChange);
+  }
   for (const prePrepare of message.prePrepares) acceptCarriedOver(core, prePrepare);
   core.lastProposed = lastOrdered(core, message);
 }

@@ -1,5 +1,5 @@
 import type { Configuration } from '../pbft/configuration.js';
-import type { BatchReplies, Effect, Executed } from '../pbft/effects.js';
+import type { Effect, ReplyStatement } from '../pbft/effects.js';
 import type { Input } from '../pbft/inputs.js';
 import type { CommittedCertificate, PhaseMessage, Promised, ReplicaMessage } from '../pbft/messages.js';
 import type { RefusalReason } from '../pbft/refusal.js';
@@ -11,7 +11,7 @@ import type { MessageLog } from '../ports/message-log.js';
 import type { Outbox } from '../ports/outbox.js';
 import type { PromiseKeeper } from '../ports/promise-keeper.js';
 import type { Sealer } from '../wire/envelope.js';
-import { encodeReplyAttachments, encodeReplyBody } from '../wire/reply.js';
+import { encodeCachedAttachments, encodeReplyAttachments, encodeReplyBody, proveReplies } from '../wire/reply.js';
 import { nullBatch, type BatchBook } from './batch-book.js';
 import { fields, placeOf } from './log-entries.js';
 import type { MessageBook } from './message-book.js';
@@ -56,7 +56,7 @@ export class Host {
   /** How often a signer contradicted itself. */
   contradictions = 0;
   private readonly turn = new TurnBuilder();
-  private readonly statements = new WeakMap<BatchReplies, { readonly body: Buffer; readonly signature: Buffer }>();
+  private readonly statements = new WeakMap<ReplyStatement, { readonly body: Buffer; readonly signature: Buffer }>();
   private promised: Promised[] = [];
   private isSending = false;
   private isFlushDue = false;
@@ -69,6 +69,7 @@ export class Host {
       application: service,
       digestOfBatch: (content) => batches.digestOf(content),
       nullBatch,
+      proveReplies,
     });
   }
 
@@ -121,8 +122,13 @@ export class Host {
         this.turn.publish(effect.message.kind, this.options.book.frameOf(effect.message));
         break;
       case 'reply':
-        this.reply(effect.gateway, effect.replies, effect.items);
+        this.reply(effect.gateway, effect.replies.statement, encodeReplyAttachments(effect.replies, effect.items));
         break;
+      case 'reply-again': {
+        const statement = effect.replies[0]?.statement;
+        if (statement !== undefined) this.reply(effect.gateway, statement, encodeCachedAttachments(effect.replies));
+        break;
+      }
       case 'executed':
         this.turn.write('replica', 'last-executed', Buffer.from(String(effect.sequence)));
         break;
@@ -135,6 +141,8 @@ export class Host {
         break;
       case 'fetch-batch':
         this.options.onBatchWanted(effect.sequence, effect.digest);
+        break;
+      case 'fetch-state':
         break;
       case 'view':
         this.turn.write('replica', 'view', Buffer.from(String(effect.view)));
@@ -184,17 +192,17 @@ export class Host {
   }
 
   /** One signature for all replies of a batch, made once however often they are asked for. */
-  private reply(gateway: string, replies: BatchReplies, items: readonly Executed[]): void {
+  private reply(gateway: string, statement: ReplyStatement, attachments: readonly Buffer[]): void {
     const { sealer } = this.options;
-    let statement = this.statements.get(replies);
-    if (statement === undefined) {
-      const body = encodeReplyBody(replies);
-      statement = { body, signature: sealer.signatureOf('reply', body) };
-      this.statements.set(replies, statement);
+    let signed = this.statements.get(statement);
+    if (signed === undefined) {
+      const body = encodeReplyBody(statement);
+      signed = { body, signature: sealer.signatureOf('reply', body) };
+      this.statements.set(statement, signed);
     }
     const channel: Channel = `reply:${gateway}`;
-    for (const attachment of encodeReplyAttachments(replies, items)) {
-      this.turn.publish(channel, sealer.wrap('reply', statement.body, statement.signature, attachment));
+    for (const attachment of attachments) {
+      this.turn.publish(channel, sealer.wrap('reply', signed.body, signed.signature, attachment));
     }
   }
 

@@ -32,7 +32,7 @@ export class StateMachineService implements Service {
     return { result, resultDigest, operationDigest: sha256(operation) };
   }
 
-  checkpointDigest(sequence: SequenceNumber): Digest {
+  checkpoint(sequence: SequenceNumber): Digest {
     const bytes = new Writer().raw(checkpointDomain).u64(sequence).digest(this.stateDigest()).digest(this.history);
     return sha256(bytes.done());
   }

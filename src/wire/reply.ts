@@ -1,92 +1,144 @@
 import { limits } from '../pbft/configuration.js';
-import type { BatchReplies, Executed, ReplyLeaf } from '../pbft/effects.js';
-import { digest, sequence, view } from '../pbft/types.js';
+import type { BatchReplies, CachedReply, Executed, ReplyLeaf, ReplyStatement } from '../pbft/effects.js';
+import { digest, sequence, view, type Digest } from '../pbft/types.js';
 import { sha256 } from '../crypto/digest.js';
-import { leafHash, merkleRoot } from '../crypto/merkle.js';
+import { leafHash, MerkleTree, rootFromPath } from '../crypto/merkle.js';
 import { Reader, Writer, demand } from './bytes.js';
 import { digestOfRequest } from './bundle.js';
 
-/** A replica's signed word on one executed batch: u64 view ‖ u64 sequence ‖ u32 size ‖ 32 bytes Merkle root. */
-export interface ReplyStatement {
-  readonly view: number;
-  readonly sequence: number;
-  readonly size: number;
-  readonly root: Buffer;
-}
-
+const hashBytes = 32;
+/** A path in a tree of `limits.batchOperationsMax` leaves. */
+const pathBytesMax = Math.ceil(Math.log2(limits.batchOperationsMax)) * hashBytes;
 /** Bytes of results that one reply frame carries; more go into further frames. */
 const resultBytesPerFrame = 1024 * 1024;
+
+/** What comes with a statement: all leaves of the batch, or each reply's own path where the leaves are gone. */
+const forms = { leaves: 0, paths: 1 } as const;
+
+/** One reply out of a verified attachment. */
+export interface ProvenReply {
+  readonly executed: Executed;
+  readonly resultDigest: Digest;
+  /** From its leaf to the statement's root, nearest first. */
+  path(): readonly Buffer[];
+}
 
 export function hashOfLeaf({ requestDigest, resultDigest }: ReplyLeaf): Buffer {
   return leafHash(Buffer.from(requestDigest + resultDigest, 'hex'));
 }
 
-export function encodeReplyBody(replies: BatchReplies): Buffer {
-  const { leaves } = replies;
-  const root = merkleRoot(leaves.map(hashOfLeaf));
-  return new Writer().u64(replies.view).u64(replies.sequence).u32(leaves.length).raw(root).done();
+/** The root over a batch's replies and each one's path: what the core keeps of the tree. */
+export function proveReplies(leaves: readonly ReplyLeaf[]): { root: Digest; paths: Uint8Array[] } {
+  const tree = new MerkleTree(leaves.map(hashOfLeaf));
+  const paths = leaves.map((_, index) => Uint8Array.from(Buffer.concat(tree.path(index))));
+  return { root: digest(tree.root.toString('hex')), paths };
+}
+
+/** A replica's signed word on one executed batch: u64 view ‖ u64 sequence ‖ u32 size ‖ 32 bytes Merkle root. */
+export function encodeReplyBody(statement: ReplyStatement): Buffer {
+  return new Writer().u64(statement.view).u64(statement.sequence).u32(statement.size).digest(statement.root).done();
 }
 
 /** @throws {Malformed} */
 export function decodeReplyBody(body: Buffer): ReplyStatement {
   const reader = new Reader(body);
-  const statement = { view: reader.u64(), sequence: reader.u64(), size: reader.u32(), root: reader.take(32) };
+  const place = { view: view(reader.u64()), sequence: sequence(reader.u64()) };
+  const statement = { ...place, size: reader.u32(), root: reader.digest() };
   reader.end();
   return statement;
 }
 
-/** All leaves of the batch, and what one gateway is to know of some: u16 count × (64 bytes) ‖ u16 count × item. */
-export function encodeReplyAttachments(replies: BatchReplies, items: readonly Executed[]): Buffer[] {
-  const chunks: Executed[][] = [[]];
+/** Form 0: u8 0 ‖ all leaves of the batch: u16 count × 64 bytes ‖ u16 count × item. Several when results are large. */
+export function encodeReplyAttachments({ leaves }: BatchReplies, items: readonly Executed[]): Buffer[] {
+  return chunksOf(items, (item) => item.result.length).map((chunk) => {
+    const writer = new Writer().u8(forms.leaves);
+    writer.list(leaves, (leaf) => writer.digest(leaf.requestDigest).digest(leaf.resultDigest));
+    return writer.list(chunk, (item) => writeItem(writer, item)).done();
+  });
+}
+
+/** Form 1: u8 1 ‖ u16 count × (item ‖ blob path). All of one statement. */
+export function encodeCachedAttachments(replies: readonly CachedReply[]): Buffer[] {
+  return chunksOf(replies, ({ executed }) => executed.result.length).map((chunk) => {
+    const writer = new Writer().u8(forms.paths);
+    return writer.list(chunk, ({ executed, path }) => writeItem(writer, executed).blob(path)).done();
+  });
+}
+
+function chunksOf<T>(items: readonly T[], bytesOf: (item: T) => number): T[][] {
+  const chunks: T[][] = [[]];
   let bytes = 0;
   for (const item of items) {
-    if (bytes > 0 && bytes + item.result.length > resultBytesPerFrame) {
+    if (bytes > 0 && bytes + bytesOf(item) > resultBytesPerFrame) {
       chunks.push([]);
       bytes = 0;
     }
     chunks.at(-1)?.push(item);
-    bytes += item.result.length;
+    bytes += bytesOf(item);
   }
-  return chunks.map((chunk) => encodeReplyAttachment(replies, chunk));
+  return chunks;
 }
 
-function encodeReplyAttachment({ leaves }: BatchReplies, items: readonly Executed[]): Buffer {
-  const writer = new Writer();
-  writer.list(leaves, (leaf) => writer.digest(leaf.requestDigest).digest(leaf.resultDigest));
-  writer.list(items, (item) =>
-    writer.u32(item.index).text(item.client).u64(item.timestamp).digest(item.operationDigest).blob(item.result),
-  );
-  return writer.done();
+function writeItem(writer: Writer, item: Executed): Writer {
+  return writer.u32(item.index).text(item.client).u64(item.timestamp).digest(item.operationDigest).blob(item.result);
 }
 
 /**
- * The replies in an attachment, bound to the statement: the leaves give its root, and each item its leaf.
+ * The replies in an attachment, each bound to the statement's root.
  * @throws {Malformed}
  */
-export function decodeReplyAttachment(
-  attachment: Buffer,
-  statement: ReplyStatement,
-): { replies: BatchReplies; items: Executed[] } {
+export function decodeReplyAttachment(attachment: Buffer, statement: ReplyStatement): ProvenReply[] {
   const reader = new Reader(attachment);
+  const form = reader.u8();
+  demand(form === forms.leaves || form === forms.paths, 'an unknown form of replies');
+  const replies = form === forms.leaves ? readUnderLeaves(reader, statement) : readWithPaths(reader, statement);
+  reader.end();
+  return replies;
+}
+
+function readUnderLeaves(reader: Reader, statement: ReplyStatement): ProvenReply[] {
   const leaves = reader.list(limits.batchOperationsMax, (): ReplyLeaf => {
     return { requestDigest: reader.digest(), resultDigest: reader.digest() };
   });
   demand(leaves.length === statement.size && leaves.length > 0, 'another number of leaves than was signed');
-  demand(merkleRoot(leaves.map(hashOfLeaf)).equals(statement.root), 'another root than was signed');
-  const items = reader.list(limits.batchOperationsMax, () => readItem(reader, leaves));
-  reader.end();
-  return { replies: { view: view(statement.view), sequence: sequence(statement.sequence), leaves }, items };
+  const tree = new MerkleTree(leaves.map(hashOfLeaf));
+  demand(tree.root.toString('hex') === statement.root, 'another root than was signed');
+  return reader.list(limits.batchOperationsMax, () => {
+    const { executed, resultDigest } = readItem(reader);
+    const leaf = leaves[executed.index];
+    demand(leaf?.requestDigest === executed.requestDigest, 'a reply to another request than its leaf says');
+    demand(leaf.resultDigest === resultDigest, 'another result than its leaf says');
+    return { executed, resultDigest, path: () => tree.path(executed.index) };
+  });
 }
 
-function readItem(reader: Reader, leaves: readonly ReplyLeaf[]): Executed {
+function readWithPaths(reader: Reader, { size, root }: ReplyStatement): ProvenReply[] {
+  return reader.list(limits.batchOperationsMax, () => {
+    const { executed, resultDigest } = readItem(reader);
+    const path = splitPath(reader.blob(pathBytesMax));
+    const leaf = hashOfLeaf({ requestDigest: executed.requestDigest, resultDigest });
+    const reached = rootFromPath(leaf, executed.index, size, path);
+    demand(reached?.toString('hex') === root, 'a path that does not lead to the signed root');
+    return { executed, resultDigest, path: () => path };
+  });
+}
+
+/** @throws {Malformed} */
+export function splitPath(bytes: Uint8Array): Buffer[] {
+  demand(bytes.length % hashBytes === 0, 'a path of whole hashes');
+  const path = Buffer.from(bytes);
+  return Array.from({ length: path.length / hashBytes }, (_, step) => {
+    return path.subarray(step * hashBytes, (step + 1) * hashBytes);
+  });
+}
+
+function readItem(reader: Reader): { executed: Executed; resultDigest: Digest } {
   const index = reader.u32();
   const client = reader.text(80);
   const timestamp = reader.u64();
-  const operationDigest = digest(reader.take(32).toString('hex'));
+  const operationDigest = reader.digest();
   const result = reader.blob(limits.resultBytesMax);
   const requestDigest = digestOfRequest(client, timestamp, operationDigest);
-  const leaf = leaves[index];
-  demand(leaf?.requestDigest === requestDigest, 'a reply to another request than its leaf says');
-  demand(leaf.resultDigest === sha256(result), 'another result than its leaf says');
-  return { client, timestamp, requestDigest, operationDigest, result, index };
+  const executed = { client, timestamp, requestDigest, operationDigest, result, index };
+  return { executed, resultDigest: sha256(result) };
 }

@@ -201,7 +201,7 @@ describe('a corrupt replica', () => {
   it('is as good as new when it has computed the right state from its log again', () => {
     const { checkpointOf } = having(4);
     const spoilt = new RecordingApplication();
-    spoilt.checkpointDigest = () => wrong;
+    spoilt.checkpoint = () => wrong;
     const lives = [spoilt, new RecordingApplication()];
     const replica = new CheckedReplica({ ...small, application: () => lives.shift()! });
     execute(replica, 1, 4);

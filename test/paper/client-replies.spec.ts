@@ -2,16 +2,17 @@ import { describe, expect, it } from '@jest/globals';
 import type { Reply } from '../../src/crypto/receipt.js';
 import { Submission, type ReplicaReply } from '../../src/client/submission.js';
 import { QuorateError } from '../../src/errors.js';
-import { sequence, view } from '../../src/pbft/types.js';
+import { digest, sequence, view } from '../../src/pbft/types.js';
 import { canonicalJsonBytes } from '../../src/wire/json.js';
 import { genuine, type Genuine } from '../vectors/genuine.js';
 
 /** What replica `replica` replies to the genuine request; signatures are verified before a reply is counted. */
-function replyOf(replica: number, { replies, item }: Genuine, changes: Partial<ReplicaReply> = {}): ReplicaReply {
-  return { replica, signature: Buffer.alloc(64, replica), replies, root: 'aa'.repeat(32), item, ...changes };
+function replyOf(replica: number, { said, proven }: Genuine, changes: Partial<ReplicaReply> = {}): ReplicaReply {
+  return { replica, signature: Buffer.alloc(64, replica), statement: said, reply: proven, ...changes };
 }
 
-function submission({ membership, item, operation }: Genuine, asked: unknown = operation): Submission {
+function submission({ membership, proven, operation }: Genuine, asked: unknown = operation): Submission {
+  const item = proven.executed;
   return new Submission(item.client, item.timestamp, canonicalJsonBytes(asked as never), 0, 1000, membership);
 }
 
@@ -45,7 +46,7 @@ describe('a result (OSDI §4.1)', () => {
   it('takes each replica once: its first reply counts', async () => {
     const told = genuine({ n: 4, size: 3, index: 1 });
     const submitted = submission(told);
-    const liar = replyOf(0, told, { root: 'bb'.repeat(32) });
+    const liar = replyOf(0, told, { statement: { ...told.said, root: digest('bb'.repeat(32)) } });
     submitted.add(liar);
     submitted.add(liar);
     submitted.add(replyOf(0, told));
@@ -58,13 +59,16 @@ describe('a result (OSDI §4.1)', () => {
   });
 
   it.each([
-    { what: 'view', change: ({ replies }: Genuine) => ({ replies: { ...replies, view: view(4) } }) },
+    { what: 'view', change: ({ said }: Genuine) => ({ statement: { ...said, view: view(4) } }) },
+    { what: 'place in the order', change: ({ said }: Genuine) => ({ statement: { ...said, sequence: sequence(43) } }) },
     {
-      what: 'place in the order',
-      change: ({ replies }: Genuine) => ({ replies: { ...replies, sequence: sequence(43) } }),
+      what: 'batch of replies',
+      change: ({ said }: Genuine) => ({ statement: { ...said, root: digest('cc'.repeat(32)) } }),
     },
-    { what: 'batch of replies', change: () => ({ root: 'cc'.repeat(32) }) },
-    { what: 'place in the batch', change: ({ item }: Genuine) => ({ item: { ...item, index: 0 } }) },
+    {
+      what: 'place in the batch',
+      change: ({ proven }: Genuine) => ({ reply: { ...proven, executed: { ...proven.executed, index: 0 } } }),
+    },
   ])('takes no reply with another $what for an equal one', async ({ change }) => {
     const told = genuine({ n: 4, size: 3, index: 1 });
     const submitted = submission(told);

@@ -19,7 +19,7 @@ describe('the client (OSDI §4.1)', () => {
     const replica = new CheckedReplica();
     const about = prePrepare(1, batch([ask('c', 7, { gateway: 'gateway-9' })]));
     const [answer] = replies(replica.step({ kind: 'certificate', certificate: certificate(about) }));
-    expect(answer).toMatchObject({ gateway: 'gateway-9', replies: { view: 0, sequence: 1 } });
+    expect(answer).toMatchObject({ gateway: 'gateway-9', statement: { view: 0, sequence: 1 } });
     expect(answer?.items).toMatchObject([{ client: 'c', timestamp: 7, index: 0, result: request('c', 7).operation }]);
   });
 
@@ -27,9 +27,7 @@ describe('the client (OSDI §4.1)', () => {
     for (const self of [0, 1]) {
       const replica = having([1, 2], self);
       const again = replica.submit(ask('c', 1));
-      expect(again).toMatchObject([
-        { kind: 'reply', replies: { sequence: 1 }, items: [{ client: 'c', timestamp: 1 }] },
-      ]);
+      expect(replies(again)).toMatchObject([{ statement: { sequence: 1 }, items: [{ client: 'c', timestamp: 1 }] }]);
       expect(replica.application.history).toEqual(['c#1', 'c#2']);
     }
   });
@@ -37,7 +35,7 @@ describe('the client (OSDI §4.1)', () => {
   it('that repeats requests of several batches in one bundle gets one reply for each batch', () => {
     const replica = having([1, 2]);
     const again = replica.submit(bundle([request('c', 1), request('c', 2)]));
-    expect(replies(again).map(({ replies: { sequence } }) => sequence)).toEqual([1, 2]);
+    expect(replies(again).map(({ statement: { sequence } }) => sequence)).toEqual([1, 2]);
     expect(refusals(again)).toEqual([]);
   });
 
@@ -71,14 +69,10 @@ describe('the client (OSDI §4.1)', () => {
     const about = prePrepare(2, batch([bundle([request('c', 1), request('c', 2)])]));
     const effects = replica.step({ kind: 'certificate', certificate: certificate(about) });
     expect(replica.application.history).toEqual(['c#1', 'c#2']);
-    const answers = replies(effects).map(({ replies: { sequence, leaves }, items }) => ({
-      sequence,
-      size: leaves.length,
-      items,
-    }));
+    const answers = replies(effects).map(({ statement: { sequence, size }, items }) => ({ sequence, size, items }));
     expect(answers).toMatchObject([
-      { sequence: 1, size: 1, items: [{ timestamp: 1, index: 0 }] },
       { sequence: 2, size: 1, items: [{ timestamp: 2, index: 0 }] },
+      { sequence: 1, size: 1, items: [{ timestamp: 1, index: 0 }] },
     ]);
   });
 
@@ -87,7 +81,7 @@ describe('the client (OSDI §4.1)', () => {
     const about = prePrepare(2, batch([ask('c', 1, { gateway: 'gateway-2' })]));
     const effects = replica.step({ kind: 'certificate', certificate: certificate(about) });
     expect(executed(effects)).toEqual([2]);
-    expect(replies(effects)).toMatchObject([{ gateway: 'gateway-2', replies: { sequence: 1 } }]);
+    expect(replies(effects)).toMatchObject([{ gateway: 'gateway-2', statement: { sequence: 1 } }]);
     expect(replica.application.history).toEqual(['c#1']);
   });
 
@@ -96,7 +90,7 @@ describe('the client (OSDI §4.1)', () => {
     const other = request('c', 1, 'another operation');
     const about = prePrepare(2, batch([bundle([other]), ask('c', 2)]));
     expect(replies(replica.submit(bundle([other])))).toMatchObject([
-      { replies: { sequence: 1 }, items: [{ requestDigest: request('c', 1).digest }] },
+      { statement: { sequence: 1 }, items: [{ requestDigest: request('c', 1).digest }] },
     ]);
     replica.step({ kind: 'certificate', certificate: certificate(about) });
     expect(replica.application.history).toEqual(['c#1', 'c#2']);

@@ -70,6 +70,7 @@ describe('execution (OSDI §4.2)', () => {
     const effects = replica.step({ kind: 'certificate', certificate: certificate(about) });
     expect(replica.application.history).toEqual(['a#1', 'b#1', 'a#2', 'a#3', 'c#1']);
     const answers = replies(effects);
+    const leaves = effects.flatMap((effect) => (effect.kind === 'reply' ? [effect.replies.leaves] : []))[0] ?? [];
     expect(answers.map(({ gateway }) => gateway)).toEqual(['gateway-1', 'gateway-2']);
     expect(
       answers.map(({ items }) => items.map(({ client, timestamp, index }) => [`${client}#${timestamp}`, index])),
@@ -84,8 +85,8 @@ describe('execution (OSDI §4.2)', () => {
         ['c#1', 4],
       ],
     ]);
-    expect(answers[0]?.replies).toMatchObject({ view: 0, sequence: 1 });
-    expect(answers[0]?.replies.leaves.map(({ requestDigest }) => requestDigest)).toEqual(
+    expect(answers[0]?.statement).toMatchObject({ view: 0, sequence: 1, size: leaves.length });
+    expect(leaves.map(({ requestDigest }) => requestDigest)).toEqual(
       content.bundles.flatMap(({ requests }) => requests.map(({ digest }) => digest)),
     );
   });

@@ -15,7 +15,7 @@ import type {
 import { primaryOf } from '../../src/pbft/quorum.js';
 import { Replica } from '../../src/pbft/replica.js';
 import { digest, sequence, view, type ReplicaIndex, type View } from '../../src/pbft/types.js';
-import { batch, digestOfBatch, nullBatch, commit, prepare, checkpoint } from '../support/core-messages.js';
+import { batch, digestOfBatch, nullBatch, commit, prepare, checkpoint, proveReplies } from '../support/core-messages.js';
 import { RecordingApplication } from '../support/recording-application.js';
 import type { World } from './world.js';
 
@@ -48,7 +48,7 @@ export class Adversary {
   ) {
     this.identities = configurations.map(({ self }) => self);
     for (const configuration of configurations) {
-      const environment = { application: new RecordingApplication(), nullBatch, digestOfBatch };
+      const environment = { application: new RecordingApplication(), nullBatch, digestOfBatch, proveReplies };
       this.cores.set(configuration.self, new Replica(configuration, environment));
     }
   }

@@ -5,7 +5,7 @@ import type { Input } from '../../src/pbft/inputs.js';
 import type { Promised, ReplicaMessage, Request } from '../../src/pbft/messages.js';
 import type { Replica } from '../../src/pbft/replica.js';
 import { digest, sequence, type SequenceNumber } from '../../src/pbft/types.js';
-import { digestOfBatch, nullBatch } from '../support/core-messages.js';
+import { digestOfBatch, nullBatch, proveReplies } from '../support/core-messages.js';
 import { EffectChecker } from '../support/effect-checker.js';
 import { RecordingApplication } from '../support/recording-application.js';
 import { HostLog } from './host-log.js';
@@ -146,7 +146,7 @@ export class SimulatedReplica {
   }
 
   private newReplica(): Replica {
-    return this.makeReplica(this.configuration, { application: this.application, nullBatch, digestOfBatch });
+    return this.makeReplica(this.configuration, { application: this.application, nullBatch, digestOfBatch, proveReplies });
   }
 }
 

@@ -5,9 +5,9 @@ import type { PhaseMessage, ReplicaMessage, RequestBundle } from '../../src/pbft
 import type { RefusalReason } from '../../src/pbft/refusal.js';
 import { Replica } from '../../src/pbft/replica.js';
 import { replicaIndex } from '../../src/pbft/types.js';
-import { clockStart, digestOfBatch, nullBatch } from './core-messages.js';
+import { clockStart, digestOfBatch, nullBatch, proveReplies } from './core-messages.js';
 import { DurableLog } from './durable-log.js';
-import { EffectChecker } from './effect-checker.js';
+import { answerIn, EffectChecker, type Answer } from './effect-checker.js';
 import { RecordingApplication } from './recording-application.js';
 
 export interface CheckedOptions extends Partial<Omit<ConfigurationOptions, 'self'>> {
@@ -130,7 +130,7 @@ export class CheckedReplica {
   }
 
   private newCore(): Replica {
-    return new Replica(this.configuration, { application: this.application, nullBatch, digestOfBatch });
+    return new Replica(this.configuration, { application: this.application, nullBatch, digestOfBatch, proveReplies });
   }
 }
 
@@ -160,8 +160,11 @@ export function executed(effects: readonly Effect[]): number[] {
   return effects.flatMap((effect) => (effect.kind === 'executed' ? effect.sequence : []));
 }
 
-export function replies(effects: readonly Effect[]): Extract<Effect, { kind: 'reply' }>[] {
-  return effects.filter((effect) => effect.kind === 'reply');
+/** What gateways are told: first what was executed now, then what was before. */
+export function replies(effects: readonly Effect[]): Answer[] {
+  return effects.flatMap((effect) =>
+    effect.kind === 'reply' || effect.kind === 'reply-again' ? answerIn(effect) : [],
+  );
 }
 
 export function evidence(effects: readonly Effect[]): Extract<Effect, { kind: 'evidence' }>[] {

@@ -171,7 +171,7 @@ export class CoreCluster {
     this.agreed.set(place, batch);
   }
 
-  private agreeOnReplies(replica: number, { view, sequence, leaves }: BatchReplies): void {
+  private agreeOnReplies(replica: number, { statement: { view, sequence }, leaves }: BatchReplies): void {
     const statement = `${view} ${leaves.map((leaf) => `${leaf.requestDigest}=${leaf.resultDigest}`).join()}`;
     const other = this.replies.get(sequence) ?? statement;
     if (other !== statement) throw new Error(`replica ${replica} answers ${statement} at ${sequence}, not ${other}`);

@@ -1,4 +1,5 @@
 import type { Batch, Checkpoint, Commit, CommittedCertificate, Prepare, PrePrepare } from '../../src/pbft/messages.js';
+import type { ReplyLeaf } from '../../src/pbft/effects.js';
 import type { Request, RequestBundle } from '../../src/pbft/messages.js';
 import {
   digest,
@@ -54,6 +55,12 @@ export function ask(client: string, timestamp: number, options: BundleOptions = 
 export function digestOfBatch(content: Pick<Batch, 'view' | 'time' | 'bundles'>): Digest {
   const names = content.bundles.map((one) => one.digest).join();
   return digest(`batch(${content.view}/${content.time}/${names})`);
+}
+
+/** Names the replies' tree by what is in it; paths are left to the wire's tests. */
+export function proveReplies(leaves: readonly ReplyLeaf[]): { root: Digest; paths: Uint8Array[] } {
+  const names = leaves.map(({ requestDigest, resultDigest }) => `${requestDigest}=${resultDigest}`);
+  return { root: digest(`replies(${names.join()})`), paths: leaves.map(() => new Uint8Array()) };
 }
 
 export interface BatchOptions {

@@ -1,11 +1,26 @@
 import type { Configuration } from '../../src/pbft/configuration.js';
-import type { Effect } from '../../src/pbft/effects.js';
+import type { Effect, Executed, ReplyStatement } from '../../src/pbft/effects.js';
 import type { Input } from '../../src/pbft/inputs.js';
 import type { CommittedCertificate, PhaseMessage, ReplicaMessage } from '../../src/pbft/messages.js';
 import { primaryOf } from '../../src/pbft/quorum.js';
 import type { Subject } from './core-messages.js';
 
-type Reply = Extract<Effect, { kind: 'reply' }>;
+type Reply = Extract<Effect, { kind: 'reply' | 'reply-again' }>;
+
+/** What a gateway is told, of one batch. */
+export interface Answer {
+  readonly gateway: string;
+  readonly statement: ReplyStatement;
+  readonly items: readonly Executed[];
+}
+
+export function answerIn(effect: Reply): Answer {
+  const { gateway } = effect;
+  if (effect.kind === 'reply') return { gateway, statement: effect.replies.statement, items: effect.items };
+  const [first] = effect.replies;
+  if (first === undefined) throw new Error('an answer to nothing');
+  return { gateway, statement: first.statement, items: effect.replies.map(({ executed }) => executed) };
+}
 
 /**
  * Watches everything that one replica does, in order, over all its lives, and throws at the first effect that a correct
@@ -43,7 +58,7 @@ export class EffectChecker {
   }
 
   observe(effect: Effect, isRestoring: boolean): void {
-    const isOutward = ['persist', 'broadcast', 'reply'].includes(effect.kind);
+    const isOutward = ['persist', 'broadcast', 'reply', 'reply-again'].includes(effect.kind);
     if (isRestoring && isOutward) throw new Error(`${effect.kind} before the first tick`);
     switch (effect.kind) {
       case 'persist':
@@ -59,6 +74,7 @@ export class EffectChecker {
         this.lastExecuted = effect.sequence;
         break;
       case 'reply':
+      case 'reply-again':
         this.onReply(effect);
         break;
       case 'evidence':
@@ -95,16 +111,18 @@ export class EffectChecker {
     if (message.kind === 'commit' && !this.isPrepared(message)) throw new Error(`is not known as prepared: ${name}`);
   }
 
-  private onReply({ replies, items }: Reply): void {
-    const place = replies.sequence;
+  private onReply(effect: Reply): void {
+    const { statement, items } = answerIn(effect);
+    const place = statement.sequence;
     if (place > this.lastExecuted) throw new Error(`${place} was answered before it was executed`);
     if (!this.certified.has(place) && !this.isCommittedLocal(place)) {
       throw new Error(`${place} was answered, and no q COMMITs are kept`);
     }
     if (items.length === 0) throw new Error('an answer to nothing');
+    if (effect.kind === 'reply-again') return;
     for (const item of items) {
-      if (replies.leaves[item.index]?.requestDigest !== item.requestDigest)
-        throw new Error('a reply at the wrong leaf');
+      const leaf = effect.replies.leaves[item.index];
+      if (leaf?.requestDigest !== item.requestDigest) throw new Error('a reply at the wrong leaf');
     }
   }
 

@@ -30,7 +30,7 @@ export class RecordingApplication implements Application {
     };
   }
 
-  checkpointDigest(sequence: SequenceNumber): Digest {
+  checkpoint(sequence: SequenceNumber): Digest {
     return digestOf(`${this.state} after ${sequence}`);
   }
 

@@ -1,13 +1,12 @@
 import { sha256 } from '../../src/crypto/digest.js';
 import { sign } from '../../src/crypto/ed25519.js';
 import { Membership } from '../../src/crypto/membership.js';
-import { MerkleTree } from '../../src/crypto/merkle.js';
 import { buildReply, replyStatement, type Reply } from '../../src/crypto/receipt.js';
-import type { BatchReplies, Executed } from '../../src/pbft/effects.js';
+import type { BatchReplies, Executed, ReplyStatement } from '../../src/pbft/effects.js';
 import { sequence, view } from '../../src/pbft/types.js';
 import { digestOfRequest } from '../../src/wire/bundle.js';
 import { canonicalJsonBytes, type Json } from '../../src/wire/json.js';
-import { hashOfLeaf } from '../../src/wire/reply.js';
+import { decodeReplyAttachment, encodeReplyAttachments, proveReplies, type ProvenReply } from '../../src/wire/reply.js';
 import { testCluster, type TestCluster } from '../unit/crypto/support.js';
 
 /** A genuine reply with everything that was signed, all of it the same for the same arguments. */
@@ -15,8 +14,10 @@ export interface Genuine {
   readonly cluster: TestCluster;
   readonly membership: Membership;
   readonly operation: Json;
-  readonly replies: BatchReplies;
-  readonly item: Executed;
+  readonly said: ReplyStatement;
+  /** The request's part of it. */
+  readonly proven: ProvenReply;
+  /** The bytes that were signed. */
   readonly statement: Buffer;
   readonly reply: Reply;
 }
@@ -48,9 +49,9 @@ export function genuine({ n, size, index, result = { ok: true }, ...rest }: Genu
     return { client, timestamp, requestDigest, operationDigest, result: bytes, index: place };
   });
   const leaves = items.map((item) => ({ requestDigest: item.requestDigest, resultDigest: sha256(item.result) }));
-  const replies: BatchReplies = { view: view(3), sequence: sequence(42), leaves };
-  const root = new MerkleTree(leaves.map(hashOfLeaf)).root;
-  const statement = replyStatement(membership, { view: 3, sequence: 42, size, root });
+  const said: ReplyStatement = { view: view(3), sequence: sequence(42), size, root: proveReplies(leaves).root };
+  const replies: BatchReplies = { statement: said, leaves };
+  const statement = replyStatement(membership, said);
   const signers = rest.signers ?? membership.f + 1;
   const signatures = cluster.identities
     .map(({ privateKey }, replica) => ({ replica, signature: sign(privateKey, statement) }))
@@ -58,6 +59,8 @@ export function genuine({ n, size, index, result = { ok: true }, ...rest }: Genu
   const item = items[index];
   const operation = operations[index];
   if (item === undefined || operation === undefined) throw new RangeError(`request ${index} of ${size}`);
-  const reply = buildReply({ membership, replies, item, signatures });
-  return { cluster, membership, operation, replies, item, statement, reply };
+  const proven = encodeReplyAttachments(replies, [item]).flatMap((bytes) => decodeReplyAttachment(bytes, said))[0];
+  if (proven === undefined) throw new Error('a reply that cannot be read back');
+  const reply = buildReply({ membership, statement: said, reply: proven, signatures });
+  return { cluster, membership, operation, said, proven, statement, reply };
 }

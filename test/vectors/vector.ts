@@ -1,4 +1,4 @@
-import { MerkleTree } from '../../src/crypto/merkle.js';
+import { digest } from '../../src/pbft/types.js';
 import { canonicalJson } from '../../src/wire/json.js';
 import { hashOfLeaf } from '../../src/wire/reply.js';
 import type { Genuine } from './genuine.js';
@@ -18,17 +18,18 @@ export interface ReceiptVector {
 }
 
 /** The steps of a verification, in hexadecimal where they are bytes. */
-export function stepsOf({ operation, item, replies, statement, membership, reply }: Genuine): Record<string, string> {
-  const { requestDigest, resultDigest } = reply.receipt;
-  const hashes = replies.leaves.map(hashOfLeaf);
+export function stepsOf({ operation, said, statement, membership, reply }: Genuine): Record<string, string> {
+  const operationDigest = digest(reply.receipt.operationDigest);
+  const requestDigest = digest(reply.receipt.requestDigest);
+  const resultDigest = digest(reply.receipt.resultDigest);
   return {
     operation: canonicalJson(operation),
-    operationDigest: item.operationDigest,
+    operationDigest,
     requestDigest,
     result: canonicalJson(reply.result),
     resultDigest,
-    leafHash: hashes[item.index]?.toString('hex') ?? '',
-    root: new MerkleTree(hashes).root.toString('hex'),
+    leafHash: hashOfLeaf({ requestDigest, resultDigest }).toString('hex'),
+    root: said.root,
     genesisDigest: membership.digestHex,
     statement: statement.toString('hex'),
   };

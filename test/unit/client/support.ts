@@ -1,11 +1,10 @@
 import { sha256 } from '../../../src/crypto/digest.js';
-import { merkleRoot } from '../../../src/crypto/merkle.js';
 import type { ReplicaReply } from '../../../src/client/submission.js';
-import type { BatchReplies, Executed } from '../../../src/pbft/effects.js';
+import type { Executed, ReplyStatement } from '../../../src/pbft/effects.js';
 import { sequence, view } from '../../../src/pbft/types.js';
 import { digestOfRequest } from '../../../src/wire/bundle.js';
 import { canonicalJsonBytes, type Json } from '../../../src/wire/json.js';
-import { hashOfLeaf } from '../../../src/wire/reply.js';
+import { decodeReplyAttachment, encodeReplyAttachments, proveReplies } from '../../../src/wire/reply.js';
 
 export const operation = Buffer.from(canonicalJsonBytes({ op: 'put', key: 'a', value: 1 }));
 
@@ -32,7 +31,9 @@ export function replyOf(replica: number, said: Said = {}): ReplicaReply {
     return { client, timestamp: time, operationDigest, requestDigest, result: bytes, index };
   });
   const leaves = items.map((item) => ({ requestDigest: item.requestDigest, resultDigest: sha256(item.result) }));
-  const replies: BatchReplies = { view: view(said.view ?? 0), sequence: sequence(said.sequence ?? 1), leaves };
-  const root = merkleRoot(leaves.map(hashOfLeaf)).toString('hex');
-  return { replica, signature: Buffer.alloc(64, replica), replies, root, item: items[before]! };
+  const place = { view: view(said.view ?? 0), sequence: sequence(said.sequence ?? 1) };
+  const statement: ReplyStatement = { ...place, size: leaves.length, root: proveReplies(leaves).root };
+  const [attachment] = encodeReplyAttachments({ statement, leaves }, [items[before]!]);
+  const [reply] = decodeReplyAttachment(attachment!, statement);
+  return { replica, signature: Buffer.alloc(64, replica), statement, reply: reply! };
 }

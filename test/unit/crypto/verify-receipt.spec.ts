@@ -126,7 +126,7 @@ describe('verifying a receipt', () => {
 });
 
 describe('building a reply', () => {
-  const { replies, item } = made;
+  const { said, proven } = made;
   const signatures = reply.receipt.signatures.map(({ replica, signature }) => {
     return { replica: membership.indexOf(replica) ?? 0, signature: Buffer.from(signature, 'base64') };
   });
@@ -134,12 +134,11 @@ describe('building a reply', () => {
   it('orders the signatures as the membership is ordered', () => {
     const [first, second] = signatures;
     const reversed = first && second ? [second, first] : [];
-    expect(buildReply({ membership, replies, item, signatures: reversed })).toEqual(reply);
+    expect(buildReply({ membership, statement: said, reply: proven, signatures: reversed })).toEqual(reply);
   });
 
-  it('needs a leaf and replicas that are there', () => {
-    expect(() => buildReply({ membership, replies, item: { ...item, index: 3 }, signatures })).toThrow(RangeError);
+  it('needs replicas that are there', () => {
     const stranger = [{ replica: 4, signature: Buffer.alloc(64) }];
-    expect(() => buildReply({ membership, replies, item, signatures: stranger })).toThrow(RangeError);
+    expect(() => buildReply({ membership, statement: said, reply: proven, signatures: stranger })).toThrow(RangeError);
   });
 });

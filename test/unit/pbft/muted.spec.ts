@@ -27,10 +27,11 @@ describe('a replica that promised to ask for a view and died before anybody hear
           resultDigest: sha256(Buffer.of()),
           operationDigest: sha256(Buffer.of()),
         }),
-        checkpointDigest: () => zeros,
+        checkpoint: () => zeros,
       },
       nullBatch,
       digestOfBatch: () => zeros,
+      proveReplies: () => ({ root: zeros, paths: [] }),
     });
     replica.step({
       kind: 'promise',

@@ -9,6 +9,7 @@ import { nameBytesMax, readCredential, writeCredential, type Credential } from '
 import { decodeFrame, encodeFrame, gatewaySigner, joinPacket, splitPacket } from '../../../src/wire/frame.js';
 import type { Kind } from '../../../src/wire/kinds.js';
 import { decodeBatch, decodePhaseBody, encodeBatch, encodePhaseBody } from '../../../src/wire/phase.js';
+import { proveReplies } from '../../../src/wire/reply.js';
 import {
   decodeCertificate,
   decodeDecided,
@@ -127,7 +128,8 @@ export const executedBatch = fc
       return { client, timestamp, operationDigest, requestDigest, result, index };
     });
     const leaves = items.map(({ requestDigest, result }) => ({ requestDigest, resultDigest: sha256(result) }));
-    const replies: BatchReplies = { ...place, leaves };
+    const statement = { ...place, size: leaves.length, root: proveReplies(leaves).root };
+    const replies: BatchReplies = { statement, leaves };
     return { replies, items };
   });
 
