@@ -13,7 +13,8 @@ class ClientRecord {
   readonly groups = new Map<SequenceNumber, number>();
   /** The timestamps in `replies`, ascending. */
   private readonly timestamps: number[] = [];
-  resultBytes = 0;
+  /** What its results count towards the limits. */
+  bytes = 0;
 
   constructor(public header: ClientHeader) {}
 
@@ -27,7 +28,7 @@ class ClientRecord {
     const { sequence: place } = reply.statement;
     this.replies.set(timestamp, reply);
     this.groups.set(place, (this.groups.get(place) ?? 0) + 1);
-    this.resultBytes += result.length;
+    this.bytes += costOf(result);
     let rank = this.timestamps.length; // timestamps come nearly in order
     while (rank > 0 && (this.timestamps[rank - 1] ?? 0) > timestamp) rank--;
     this.timestamps.splice(rank, 0, timestamp);
@@ -41,7 +42,7 @@ class ClientRecord {
       const reply = lowest === undefined ? undefined : this.replies.get(lowest);
       if (lowest === undefined || reply === undefined) break;
       this.header = { ...this.header, forgotten: lowest };
-      this.resultBytes -= reply.executed.result.length;
+      this.bytes -= costOf(reply.executed.result);
       this.replies.delete(lowest);
       const place = reply.statement.sequence;
       const left = (this.groups.get(place) ?? 0) - 1;
@@ -53,7 +54,7 @@ class ClientRecord {
 
   private isTooLarge(): boolean {
     const { length } = this.timestamps;
-    return length > limits.clientWindow || (length > 1 && this.resultBytes > limits.clientResultBytesMax);
+    return length > limits.clientWindow || (length > 1 && this.bytes > limits.clientResultBytesMax);
   }
 }
 
@@ -72,7 +73,7 @@ class ClientRecord {
 export class ClientTable {
   /** From the client that executed least recently to the one that executed last. */
   private readonly records = new Map<string, ClientRecord>();
-  private resultBytes = 0;
+  private bytes = 0;
   private headerChanges = new Map<string, ClientHeader | undefined>();
   private groupChanges = new Map<string, Map<SequenceNumber, ReplyGroup | undefined>>();
 
@@ -120,7 +121,7 @@ export class ClientTable {
   /** Becomes the table of a checkpoint. */
   restore({ headers, groups }: ReplyTable): void {
     this.records.clear();
-    this.resultBytes = 0;
+    this.bytes = 0;
     const oldestFirst = [...headers].sort((a, b) => a.lastSequence - b.lastSequence || a.lastIndex - b.lastIndex);
     for (const header of oldestFirst) this.records.set(header.client, new ClientRecord(header));
     for (const group of groups) {
@@ -130,7 +131,7 @@ export class ClientTable {
         if (reply.executed.timestamp > record.header.forgotten) record.add(reply);
       }
     }
-    for (const record of this.records.values()) this.resultBytes += record.resultBytes;
+    for (const record of this.records.values()) this.bytes += record.bytes;
     this.takeChanges();
   }
 
@@ -140,11 +141,11 @@ export class ClientTable {
     const last = { lastSequence: statement.sequence, lastIndex: index };
     const record = this.records.get(client) ?? new ClientRecord({ client, forgotten: -1, ...last });
     record.header = { ...record.header, ...last };
-    this.resultBytes -= record.resultBytes;
+    this.bytes -= record.bytes;
     this.groupChanged(client, statement.sequence, group);
     for (const reply of replies) record.add(reply);
     for (const gone of record.shrink()) this.groupChanged(client, gone, undefined);
-    this.resultBytes += record.resultBytes;
+    this.bytes += record.bytes;
     this.records.set(client, record);
     this.headerChanges.set(client, record.header);
   }
@@ -158,9 +159,9 @@ export class ClientTable {
 
   private evict(now: SequenceNumber): void {
     for (const [client, record] of this.records) {
-      const isFull = this.records.size > limits.clientsMax || this.resultBytes > limits.replyCacheBytesMax;
+      const isFull = this.records.size > limits.clientsMax || this.bytes > limits.replyCacheBytesMax;
       if (!isFull || record.header.lastSequence + limits.bundleLifetime >= now) return;
-      this.resultBytes -= record.resultBytes;
+      this.bytes -= record.bytes;
       this.records.delete(client);
       this.headerChanges.set(client, undefined);
       for (const place of record.groups.keys()) this.groupChanged(client, place, undefined);
@@ -173,6 +174,9 @@ export class ClientTable {
     this.groupChanges.set(client, changed);
   }
 }
+
+/** A reply takes room beside its result: without that the tiniest ones would fill the memory. */
+const costOf = (result: Uint8Array): number => result.length + limits.replyOverheadBytes;
 
 function lastOf(replies: readonly CachedReply[]): Executed {
   const last = replies.at(-1);

@@ -18,7 +18,8 @@ export const limits = {
   resultBytesMax: 64 * 1024,
   /** Executed requests remembered for each client: its window of outstanding timestamps (rule 12). */
   clientWindow: 16_384,
-  /** Bytes of results remembered for each client, and for all of them together. */
+  /** Bytes of results remembered for each client, and for all of them together; each counts this much more. */
+  replyOverheadBytes: 512,
   clientResultBytesMax: 16 * 1024 * 1024,
   replyCacheBytesMax: 256 * 1024 * 1024,
   /** Clients remembered; beyond it the one that executed least recently leaves, once `bundleLifetime` has passed. */

@@ -1,8 +1,13 @@
 import type { Digest } from '../pbft/types.js';
-import type { Application } from '../pbft/effects.js';
+import type { Application, ReplyTable } from '../pbft/effects.js';
+import type { CheckpointedState, Transfer } from './checkpointed-state.js';
 
 /** The replicated service as the host sees it: the core's application, and what is asked of it without ordering. */
 export interface Service extends Application {
+  /** Its state, and the reply cache beside it, as checkpoints hold them. */
+  readonly checkpoints: CheckpointedState;
+  /** Becomes what a checkpoint held. @returns the reply cache in it, for the core */
+  install(transfer: Transfer): ReplyTable;
   /** Whether these are the bytes of an operation that the state machine takes. */
   isValidOperation(operation: Uint8Array): boolean;
   /** Answers a question; `undefined` when there is no such thing. */

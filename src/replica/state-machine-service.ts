@@ -1,20 +1,19 @@
 import { sha256 } from '../crypto/digest.js';
+import type { ReplyChanges, ReplyTable } from '../pbft/effects.js';
 import type { Request } from '../pbft/messages.js';
-import { digest as asDigest, type Digest, type SequenceNumber } from '../pbft/types.js';
+import type { Digest, SequenceNumber } from '../pbft/types.js';
 import { answerQuery, executeOperation, validOperation, type OnDefect } from '../state-machine/execute.js';
 import { MerkleState } from '../state-machine/merkle-state.js';
 import type { StateMachine } from '../state-machine/state-machine.js';
-import { Writer } from '../wire/bytes.js';
+import { CheckpointedState, type Transfer } from './checkpointed-state.js';
+import { ReplyTree } from './reply-tree.js';
 import type { Service } from './service.js';
-
-const checkpointDomain = Buffer.from('quorate/1/checkpoint\0', 'ascii');
-const noDigest = asDigest('0'.repeat(64));
 
 /** A user's state machine over a Merkle state, as the protocol wants it. */
 export class StateMachineService implements Service {
   private readonly state = new MerkleState();
-  /** A chain over every executed request and its result: what the reply cache is made of. */
-  private history: Digest = noDigest;
+  private readonly replies = new ReplyTree();
+  readonly checkpoints = new CheckpointedState([this.state, this.replies]);
 
   constructor(
     private readonly machine: StateMachine<unknown>,
@@ -23,18 +22,21 @@ export class StateMachineService implements Service {
   ) {}
 
   execute(
-    { client, operation, digest }: Request,
+    { client, operation }: Request,
     { sequence, time }: { readonly sequence: SequenceNumber; readonly time: number },
   ): { result: Uint8Array; resultDigest: Digest; operationDigest: Digest } {
     const result = executeOperation(this.machine, this.state, operation, { client, sequence, time }, this.onDefect);
-    const resultDigest = sha256(result);
-    this.history = sha256(Buffer.from(`${this.history}${digest}${resultDigest}`, 'hex'));
-    return { result, resultDigest, operationDigest: sha256(operation) };
+    return { result, resultDigest: sha256(result), operationDigest: sha256(operation) };
   }
 
-  checkpoint(sequence: SequenceNumber): Digest {
-    const bytes = new Writer().raw(checkpointDomain).u64(sequence).digest(this.stateDigest()).digest(this.history);
-    return sha256(bytes.done());
+  checkpoint(sequence: SequenceNumber, time: number, replies: ReplyChanges): Digest {
+    this.replies.apply(replies);
+    return this.checkpoints.freeze(sequence, time).digest;
+  }
+
+  install(transfer: Transfer): ReplyTable {
+    this.checkpoints.install(transfer);
+    return this.replies.table();
   }
 
   isValidOperation(operation: Uint8Array): boolean {

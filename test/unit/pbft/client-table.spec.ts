@@ -94,7 +94,7 @@ describe("a client's window", () => {
   });
 
   it('keeps no more bytes of results than it may, but always the last', () => {
-    const replica = withResults(limits.resultBytesMax);
+    const replica = withResults(limits.resultBytesMax - limits.replyOverheadBytes);
     const kept = limits.clientResultBytesMax / limits.resultBytesMax;
     executeBatches(replica, [range(kept, (index) => named('c', index))]);
     expect(standing(replica, named('c', 0))).toBe('executed');
@@ -128,7 +128,7 @@ describe('the table of clients', () => {
   });
 
   it('forgets nobody while the results take no more bytes than they may, all together', () => {
-    const replica = withResults(limits.resultBytesMax);
+    const replica = withResults(limits.resultBytesMax - limits.replyOverheadBytes);
     executeBatches(replica, [range(200, (index) => named('early', index)), [filler]]);
     passTimeUntil(replica, limits.bundleLifetime + 10);
     expect(standing(replica, named('early', 0))).toBe('executed');
@@ -156,7 +156,7 @@ describe('the table of clients', () => {
   });
 
   it('forgets the same at every replica', () => {
-    const [one, two] = [withResults(limits.resultBytesMax), withResults(limits.resultBytesMax)];
+    const [one, two] = [withResults(limits.resultBytesMax - limits.replyOverheadBytes), withResults(limits.resultBytesMax - limits.replyOverheadBytes)];
     const batches = chunks(
       range(1000, (index) => named(`c${index % 7}`, index)),
       13,
@@ -171,7 +171,7 @@ describe('the table of clients', () => {
   });
 
   it('forgets whole clients when their results take too many bytes, once their bundles have expired', () => {
-    const replica = withResults(limits.resultBytesMax);
+    const replica = withResults(limits.resultBytesMax - limits.replyOverheadBytes);
     const perClient = limits.clientResultBytesMax / limits.resultBytesMax;
     const clients = limits.replyCacheBytesMax / limits.clientResultBytesMax;
     const requests = range(clients * perClient, (index) => named(`c${Math.floor(index / perClient)}`, index));

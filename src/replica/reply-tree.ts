@@ -1,0 +1,190 @@
+import { rootFromPath } from '../crypto/merkle.js';
+import { limits } from '../pbft/configuration.js';
+import type {
+  CachedReply,
+  ClientHeader,
+  ReplyChanges,
+  ReplyGroup,
+  ReplyStatement,
+  ReplyTable,
+} from '../pbft/effects.js';
+import { sequence, view } from '../pbft/types.js';
+import { sha256Latin1 } from '../state-machine/hash-tree.js';
+import { MerkleMap, type Item } from '../state-machine/merkle-map.js';
+import { sha256 } from '../crypto/digest.js';
+import { digestOfRequest } from '../wire/bundle.js';
+import { demand, Malformed, Reader, Writer } from '../wire/bytes.js';
+import { hashOfLeaf, splitPath } from '../wire/reply.js';
+import type { Part } from './checkpointed-state.js';
+
+/** A client's name: a gateway's, or `key:` and a digest. */
+const clientBytesMax = 80;
+/** An item must fit in a frame with others, so that a group with many or large results is kept in several. */
+const repliesPerItem = 128;
+const resultBytesPerItem = 128 * 1024;
+const pathBytesMax = Math.ceil(Math.log2(limits.batchOperationsMax)) * 32;
+
+const codes = { header: 0, group: 1 } as const;
+
+export interface ReplyItem extends Item {
+  readonly content: ClientHeader | ReplyGroup;
+}
+
+/**
+ * The reply cache as a part of the checkpointed state (rule 12): an item for each client, `c` and its name, and for each
+ * batch's replies to it, `g`, its name, the sequence number, and which piece of them it is.
+ *
+ *     client: u8 0 ‖ text client ‖ u64 forgotten + 1 ‖ u64 last sequence ‖ u32 last index
+ *     group:  u8 1 ‖ text client ‖ u64 view ‖ u64 sequence ‖ u32 size ‖ root ‖ u16 piece
+ *             ‖ u16 count × (u64 timestamp ‖ u32 index ‖ operation digest ‖ blob result ‖ blob path)
+ *
+ * A client's hash is SHA-256 over its encoding. A group's is the same with each result's digest in its place, and without paths:
+ * these follow from the root, so that a checkpoint hashes few bytes.
+ */
+export class ReplyTree implements Part<ReplyItem> {
+  readonly map = new MerkleMap<ReplyItem>();
+
+  /** Follows the core's table. */
+  apply({ headers, groups }: ReplyChanges): void {
+    for (const [client, header] of headers) {
+      if (header === undefined) this.map.delete(headerKey(client));
+      else this.map.set(headerItem(header));
+    }
+    for (const [client, bySequence] of groups) {
+      for (const [place, group] of bySequence) {
+        if (group === undefined) this.removeGroup(client, place);
+        else
+          for (const [piece, replies] of pieces(group.replies).entries())
+            this.map.set(groupItem({ ...group, replies }, piece));
+      }
+    }
+  }
+
+  /** What the tree holds, for the core. */
+  table(): ReplyTable {
+    const headers: ClientHeader[] = [];
+    const groups: ReplyGroup[] = [];
+    for (const { content } of this.map.items()) {
+      if ('statement' in content) groups.push(content);
+      else headers.push(content);
+    }
+    return { headers, groups };
+  }
+
+  encode({ key, content }: ReplyItem): Buffer {
+    return 'statement' in content ? encodeGroup(content, pieceIn(key)) : encodeHeader(content);
+  }
+
+  decode(bytes: Buffer): ReplyItem | undefined {
+    try {
+      const reader = new Reader(bytes);
+      const code = reader.u8();
+      demand(code === codes.header || code === codes.group, 'an unknown item');
+      const item = code === codes.header ? readHeader(reader) : readGroup(reader);
+      reader.end();
+      return item;
+    } catch (error) {
+      if (error instanceof Malformed) return undefined;
+      throw error;
+    }
+  }
+
+  private removeGroup(client: string, place: number): void {
+    for (let piece = 0; this.map.delete(groupKey(client, place, piece)); piece++);
+  }
+}
+
+const headerKey = (client: string): string => `c${client}`;
+const groupKey = (client: string, place: number, piece: number): string => `g${client}\n${place}\n${piece}`;
+const pieceIn = (key: string): number => Number(key.slice(key.lastIndexOf('\n') + 1));
+
+/** Cut the same way everywhere, since what one item holds is hashed. */
+function pieces(replies: readonly CachedReply[]): CachedReply[][] {
+  const cut: CachedReply[][] = [];
+  let current: CachedReply[] = [];
+  let bytes = 0;
+  for (const reply of replies) {
+    const { length } = reply.executed.result;
+    if (current.length > 0 && (current.length >= repliesPerItem || bytes + length > resultBytesPerItem)) {
+      cut.push(current);
+      current = [];
+      bytes = 0;
+    }
+    current.push(reply);
+    bytes += length;
+  }
+  if (current.length > 0) cut.push(current);
+  return cut;
+}
+
+function headerItem(content: ClientHeader): ReplyItem {
+  const encoding = encodeHeader(content);
+  return { key: headerKey(content.client), hash: sha256Latin1(encoding), bytes: encoding.length, content };
+}
+
+function encodeHeader({ client, forgotten, lastSequence, lastIndex }: ClientHeader): Buffer {
+  return new Writer()
+    .u8(codes.header)
+    .text(client)
+    .u64(forgotten + 1)
+    .u64(lastSequence)
+    .u32(lastIndex)
+    .done();
+}
+
+function readHeader(reader: Reader): ReplyItem {
+  const client = reader.text(clientBytesMax);
+  const forgotten = reader.u64() - 1;
+  return headerItem({ client, forgotten, lastSequence: sequence(reader.u64()), lastIndex: reader.u32() });
+}
+
+function groupItem(content: ReplyGroup, piece: number): ReplyItem {
+  const writer = writeGroup(content, piece);
+  writer.list(content.replies, (reply) => writeReply(writer, reply).digest(reply.resultDigest));
+  const bytes = content.replies.reduce((sum, { executed, path }) => sum + executed.result.length + path.length, 0);
+  const key = groupKey(content.client, content.statement.sequence, piece);
+  return { key, hash: sha256Latin1(writer.done()), bytes, content };
+}
+
+function encodeGroup(group: ReplyGroup, piece: number): Buffer {
+  const writer = writeGroup(group, piece);
+  return writer
+    .list(group.replies, (reply) => writeReply(writer, reply).blob(reply.executed.result).blob(reply.path))
+    .done();
+}
+
+function writeGroup({ client, statement }: ReplyGroup, piece: number): Writer {
+  const { view: proposedIn, sequence: place, size, root } = statement;
+  return new Writer().u8(codes.group).text(client).u64(proposedIn).u64(place).u32(size).digest(root).u16(piece);
+}
+
+function writeReply(writer: Writer, { executed }: CachedReply): Writer {
+  return writer.u64(executed.timestamp).u32(executed.index).digest(executed.operationDigest);
+}
+
+function readGroup(reader: Reader): ReplyItem {
+  const client = reader.text(clientBytesMax);
+  const place = { view: view(reader.u64()), sequence: sequence(reader.u64()) };
+  const statement: ReplyStatement = { ...place, size: reader.u32(), root: reader.digest() };
+  const piece = reader.u16();
+  const replies = reader.list(repliesPerItem, () => readReply(reader, client, statement));
+  demand(replies.length > 0, 'a group without replies');
+  return groupItem({ client, statement, replies }, piece);
+}
+
+/** The path is not hashed: it is right when it leads to the root. */
+function readReply(reader: Reader, client: string, statement: ReplyStatement): CachedReply {
+  const timestamp = reader.u64();
+  const index = reader.u32();
+  const operationDigest = reader.digest();
+  // Copies: a frame's bytes would stay as long as the shortest of its results.
+  const result = Uint8Array.from(reader.blob(limits.resultBytesMax));
+  const path = Uint8Array.from(reader.blob(pathBytesMax));
+  const requestDigest = digestOfRequest(client, timestamp, operationDigest);
+  const resultDigest = sha256(result);
+  const leaf = hashOfLeaf({ requestDigest, resultDigest });
+  const reached = rootFromPath(leaf, index, statement.size, splitPath(path));
+  demand(reached?.toString('hex') === statement.root, 'a path that does not lead to the root');
+  const executed = { client, timestamp, requestDigest, operationDigest, result, index };
+  return { executed, resultDigest, statement, path };
+}
