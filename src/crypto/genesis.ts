@@ -40,6 +40,8 @@ export const signedKinds = {
   'query-reply': 13,
   'fetch-batch': 14,
   batch: 15,
+  'fetch-state': 16,
+  'state-chunk': 17,
 } as const;
 
 export type SignedKind = keyof typeof signedKinds;

@@ -73,13 +73,13 @@ const kindsOfChannel: Readonly<Record<string, readonly Kind[]>> = {
   'view-change': ['view-change'],
   'new-view': ['new-view'],
   status: ['status'],
-  state: ['fetch', 'decided', 'fetch-batch', 'batch'],
+  state: ['fetch', 'decided', 'fetch-batch', 'batch', 'fetch-state', 'state-chunk'],
   reply: ['reply', 'query-reply', 'decided'],
 };
 
 const gatewayKinds: readonly Kind[] = ['request', 'query', 'fetch'];
 /** Only these have an attachment. */
-const carryingKinds: readonly Kind[] = ['pre-prepare', 'reply', 'decided', 'batch'];
+const carryingKinds: readonly Kind[] = ['pre-prepare', 'reply', 'decided', 'batch', 'state-chunk'];
 
 /** Takes frames apart, cheapest checks first (rule 8). */
 export class Opener {
