@@ -10,12 +10,20 @@ const waitingMax = 8;
 /** Bytes of batches that one answer carries; the asker fetches the rest next. */
 const answerBytesMax = 2 * 1024 * 1024;
 
+/** A batch's bytes, and q COMMIT frames for it. */
+export interface CertificateParts {
+  readonly batch: Buffer;
+  readonly commitFrames: readonly Buffer[];
+}
+
 export interface LibraryOptions {
   readonly log: MessageLog;
   readonly sealer: Sealer;
   readonly genesisDigest: Buffer;
   readonly n: number;
   lastExecuted(): number;
+  /** The certificate of a batch that is still in memory: what a log that was lost cannot show. */
+  recent(place: number): CertificateParts | undefined;
   announce(publications: readonly Publication[]): void;
 }
 
@@ -45,24 +53,24 @@ export class Library {
   }
 
   private async answer({ from, count }: Fetch, channel: Channel): Promise<Buffer[]> {
-    const { log, genesisDigest, n, sealer } = this.options;
+    const { sealer } = this.options;
     const lastExecuted = this.options.lastExecuted();
     const frames: Buffer[] = [];
     let bytes = 0;
     for (let place = from; place < from + count && bytes < answerBytesMax; place++) {
-      const entry = place > lastExecuted ? undefined : readEntry(await log.read(place), place, genesisDigest);
-      const found = entry && certificateIn(entry, n);
+      const found = place > lastExecuted ? undefined : (this.options.recent(place) ?? (await this.logged(place)));
       if (found === undefined && !channel.startsWith('reply:')) continue;
-      const attachment =
-        found &&
-        encodeCertificate(
-          found.batch,
-          found.commits.map((commit) => commit.bytes),
-        );
+      const attachment = found && encodeCertificate(found.batch, found.commitFrames);
       const frame = sealer.seal('decided', encodeDecided({ sequence: place, lastExecuted }), attachment);
       frames.push(frame);
       bytes += frame.length;
     }
     return frames;
+  }
+
+  private async logged(place: number): Promise<CertificateParts | undefined> {
+    const { log, genesisDigest, n } = this.options;
+    const found = certificateIn(readEntry(await log.read(place), place, genesisDigest), n);
+    return found && { batch: found.batch, commitFrames: found.commits.map(({ bytes }) => bytes) };
   }
 }

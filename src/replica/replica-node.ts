@@ -1,6 +1,6 @@
 import type { Configuration } from '../pbft/configuration.js';
 import type { RefusalReason } from '../pbft/refusal.js';
-import type { Digest, SequenceNumber } from '../pbft/types.js';
+import { sequence, type Digest, type SequenceNumber } from '../pbft/types.js';
 import type { Channel, SubscriptionListener } from '../ports/bus.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
@@ -15,7 +15,7 @@ import { BatchBook } from './batch-book.js';
 import { CatchUp } from './catch-up.js';
 import { Host } from './host.js';
 import { Inbox, type ServiceFrames } from './inbox.js';
-import { Library } from './library.js';
+import { Library, type CertificateParts } from './library.js';
 import { MessageBook } from './message-book.js';
 import { Presence } from './presence.js';
 import { restore } from './restore.js';
@@ -113,6 +113,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
       n,
       announce,
       lastExecuted: () => this.host.replica.lastExecuted,
+      recent: (place) => this.recentCertificate(sequence(place)),
     });
   }
 
@@ -228,9 +229,17 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     if (newView !== undefined && status.view < view) {
       this.options.outbox.announce(packets('new-view', [this.book.frameOf(newView)]));
     }
-    if (status.stableCheckpoint >= stable.sequence || status.lastExecuted < stable.sequence) return;
+    // Who has that state moves its window; who is behind learns what state to fetch.
+    if (status.stableCheckpoint >= stable.sequence) return;
     const frames = stable.proof.map((checkpoint) => this.book.frameOf(checkpoint));
     this.options.outbox.announce(packets('checkpoint', frames));
+  }
+
+  private recentCertificate(place: SequenceNumber): CertificateParts | undefined {
+    const certificate = this.host.replica.certificateOf(place);
+    if (certificate === undefined) return undefined;
+    const { batch, commits } = certificate;
+    return { batch: this.batches.encode(batch), commitFrames: commits.map((commit) => this.book.frameOf(commit)) };
   }
 
   /** Asks one replica after the other, a new one each time. */
