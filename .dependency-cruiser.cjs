@@ -16,6 +16,8 @@ const ROOMS = {
   client: ['wire', 'crypto', 'ports', 'pbft', 'state-machine'],
   // Edges bind the rest. The gateway reaches a cluster through `client` alone; the command line composes everything.
   gateway: ['client', 'config', 'crypto', 'pbft', 'ports', 'state-machine', 'wire'],
+  // Production code on simulated ports; only the command line knows it.
+  simulator: ['client', 'crypto', 'memory', 'pbft', 'ports', 'replica', 'state-machine', 'wire'],
   cluster: ['config', 'crypto', 'enrolment', 'pbft', 'ports', 'redis', 'wire'],
 };
 const COMPOSERS = ['cli'];

@@ -7,6 +7,7 @@ import { addGateway } from './commands/gateway.js';
 import { addGet } from './commands/get.js';
 import { addHealth } from './commands/health.js';
 import { addReplica } from './commands/replica.js';
+import { addSimulate } from './commands/simulate.js';
 import { addStatus } from './commands/status.js';
 import { addSubmit } from './commands/submit.js';
 import { addUp } from './commands/up.js';
@@ -48,7 +49,7 @@ function createProgram(context: Context): Command {
     })
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', HELP_FOOTER);
-  const adders = [addUp, addReplica, addGateway, addSubmit, addGet, addStatus, addVerify, addHealth];
+  const adders = [addUp, addReplica, addGateway, addSubmit, addGet, addStatus, addVerify, addHealth, addSimulate];
   for (const add of adders) add(program, context);
   return program;
 }

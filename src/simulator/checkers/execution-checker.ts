@@ -1,0 +1,118 @@
+import type { Request } from '../../pbft/messages.js';
+import type { SequenceNumber } from '../../pbft/types.js';
+import type { Violations } from './violations.js';
+
+/** One executed request, as every correct replica must have executed it. */
+export interface ExecutedRequest {
+  readonly client: string;
+  readonly timestamp: number;
+  readonly digest: string;
+  readonly resultDigest: string;
+  readonly operation: Uint8Array;
+  readonly time: number;
+}
+
+/** What one life of a replica has executed. */
+export interface Execution {
+  /** Everything up to here was compared. */
+  done: number;
+  /** The sequence number that is being executed, and what was executed there so far. */
+  place: number;
+  requests: ExecutedRequest[];
+}
+
+/**
+ * Agreement and total order: all correct replicas, in all of their lives, execute the same requests with the same results at
+ * the same sequence numbers. Validity: only what some client has made. Exactly once: no request at two places.
+ */
+export class ExecutionChecker {
+  /** What was executed where, by the first correct replica that got there. */
+  readonly order = new Map<number, readonly ExecutedRequest[]>();
+  /** The highest sequence number that any correct replica has executed. */
+  last = 0;
+  private readonly places = new Map<string, number>();
+
+  constructor(
+    private readonly violations: Violations,
+    /** Whether a client has made this request. */
+    private readonly isMade: (requestDigest: string) => boolean,
+  ) {}
+
+  begin(): Execution {
+    return { done: 0, place: 0, requests: [] };
+  }
+
+  onExecuted(
+    who: string,
+    execution: Execution,
+    { client, timestamp, digest, operation }: Request,
+    { sequence, time }: { readonly sequence: SequenceNumber; readonly time: number },
+    resultDigest: string,
+  ): void {
+    if (sequence !== execution.place) {
+      this.finish(who, execution, sequence - 1);
+      execution.place = sequence;
+    }
+    execution.requests.push({ client, timestamp, digest, resultDigest, operation, time });
+  }
+
+  /** The life has executed everything up to `last`. */
+  finish(who: string, execution: Execution, last: number): void {
+    if (last < execution.done) {
+      this.violations.add('agreement', `${who} executes ${last + 1} after ${execution.done}`);
+      return;
+    }
+    for (let place = execution.done + 1; place <= last; place++) {
+      const requests = place === execution.place ? execution.requests : [];
+      this.compare(who, place, requests);
+      if (place === execution.place) execution.requests = [];
+    }
+    execution.done = last;
+  }
+
+  /** The life took over the state after `last` from others, or out of its store. */
+  skip(execution: Execution, last: number): void {
+    execution.done = last;
+    execution.place = 0;
+    execution.requests = [];
+  }
+
+  private compare(who: string, place: number, requests: readonly ExecutedRequest[]): void {
+    const known = this.order.get(place);
+    if (known === undefined) {
+      this.establish(who, place, requests);
+      return;
+    }
+    const isSame =
+      known.length === requests.length &&
+      requests.every(({ digest, resultDigest, time }, index) => {
+        const other = known[index];
+        return other?.digest === digest && other.resultDigest === resultDigest && other.time === time;
+      });
+    if (isSame) return;
+    this.violations.add('agreement', `${who} executes ${textOf(requests)} at ${place}, others ${textOf(known)}`);
+  }
+
+  private establish(who: string, place: number, requests: readonly ExecutedRequest[]): void {
+    this.order.set(place, requests);
+    if (place > this.last) this.last = place;
+    for (const { client, timestamp, digest } of requests) {
+      if (!this.isMade(digest)) {
+        this.violations.add('validity', `${who} executes ${client}#${timestamp} at ${place}, which nobody has made`);
+      }
+      const name = `${client}\n${timestamp}`;
+      const before = this.places.get(name);
+      if (before !== undefined) {
+        this.violations.add('exactly-once', `${client}#${timestamp} is executed at ${before} and at ${place}`);
+      }
+      this.places.set(name, place);
+    }
+  }
+}
+
+function textOf(requests: readonly ExecutedRequest[]): string {
+  const names = requests.map(({ client, timestamp, digest, resultDigest }) => {
+    return `${client.slice(0, 12)}#${timestamp}:${digest.slice(0, 6)}→${resultDigest.slice(0, 6)}`;
+  });
+  return `[${names.join(', ')}]`;
+}

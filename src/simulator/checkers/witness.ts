@@ -1,0 +1,86 @@
+import type { Promised, Request } from '../../pbft/messages.js';
+import type { Digest, SequenceNumber } from '../../pbft/types.js';
+import type { Publication } from '../../ports/bus.js';
+import type { LogWrite } from '../../ports/message-log.js';
+import type { Service } from '../../replica/service.js';
+import { StateMachineService } from '../../replica/state-machine-service.js';
+import KeyValueService from '../../state-machine/key-value.js';
+import type { Founders } from '../founders.js';
+import { asBuffer } from '../simulated-redis.js';
+import type { Life, SimulatedReplica } from '../simulated-replica.js';
+import { ExecutionChecker, type Execution } from './execution-checker.js';
+import { SpeechChecker } from './speech-checker.js';
+import type { Violations } from './violations.js';
+
+type Context = { readonly sequence: SequenceNumber; readonly time: number };
+
+/** Watches all replicas from outside, correct ones against the rules. */
+export class Witness {
+  readonly execution: ExecutionChecker;
+  readonly speech: SpeechChecker;
+  /** Digests of requests that some client has made. */
+  private readonly made = new Set<string>();
+  private readonly executions = new WeakMap<Service, Execution>();
+  /** The most hashes that any correct replica has had. */
+  hashesMost = 0;
+
+  constructor(
+    founders: Founders,
+    private readonly violations: Violations,
+    private readonly isByzantine: (replica: number) => boolean,
+  ) {
+    this.execution = new ExecutionChecker(violations, (digest) => this.made.has(digest));
+    this.speech = new SpeechChecker(founders.membership, violations, (replica) => !isByzantine(replica));
+  }
+
+  onMade(requestDigest: string): void {
+    this.made.add(requestDigest);
+  }
+
+  /** The service of one life of a replica. */
+  serviceOf({ index, name }: SimulatedReplica, life: number): Service {
+    const onDefect = (error: unknown): void => {
+      this.violations.add('failure', `the state machine of ${name} fails: ${String(error)}`);
+    };
+    if (this.isByzantine(index)) return new StateMachineService(new KeyValueService(), onDefect);
+    const execution = this.execution.begin();
+    const who = `${name} in life ${life}`;
+    const service = new WatchedService(new KeyValueService(), onDefect);
+    service.onExecuted = (request, context, resultDigest) => {
+      this.execution.onExecuted(who, execution, request, context, resultDigest);
+    };
+    this.executions.set(service, execution);
+    return service;
+  }
+
+  onPromised({ index }: SimulatedReplica, promises: readonly Promised[]): void {
+    if (!this.isByzantine(index)) this.speech.onPromised(index, promises);
+  }
+
+  onWritten({ index }: SimulatedReplica, writes: readonly LogWrite[]): void {
+    if (!this.isByzantine(index)) this.speech.onWritten(index, writes);
+  }
+
+  onPublished({ index }: SimulatedReplica, publications: readonly Publication[]): void {
+    if (this.isByzantine(index)) return;
+    for (const { channel, payload } of publications) this.speech.onPublished(index, channel, asBuffer(payload));
+  }
+
+  /** Whatever it has executed is whole now. */
+  afterStep({ name }: SimulatedReplica, { service, number, node }: Life): void {
+    const execution = this.executions.get(service);
+    if (execution === undefined) return;
+    const { lastExecuted } = node.host.replica;
+    if (lastExecuted !== execution.done) this.execution.finish(`${name} in life ${number}`, execution, lastExecuted);
+  }
+}
+
+class WatchedService extends StateMachineService {
+  onExecuted: (request: Request, context: Context, resultDigest: Digest) => void = () => undefined;
+
+  override execute(request: Request, context: Context) {
+    const outcome = super.execute(request, context);
+    this.onExecuted(request, context, outcome.resultDigest);
+    return outcome;
+  }
+}

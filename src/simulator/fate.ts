@@ -1,0 +1,129 @@
+import type { FaultKind } from './fault-kinds.js';
+import type { Profile } from './profile.js';
+import type { Random } from './random.js';
+import type { Death } from './simulated-ports.js';
+import type { SimulatedReplica } from './simulated-replica.js';
+import type { Simulation } from './simulation.js';
+
+/** Each kind that is on happens about so often a virtual second, at intensity 1. */
+const perSecond = 0.5;
+
+/** What happens of itself, by kind. */
+type Happenings = Partial<Record<FaultKind, (fate: Fate) => void>>;
+
+const dies =
+  (death: Death) =>
+  (fate: Fate): void => {
+    fate.doomOne(death);
+  };
+
+const happenings: Happenings = {
+  'one-way-partition': (fate) => {
+    fate.divide(true);
+  },
+  'two-way-partition': (fate) => {
+    fate.divide(false);
+  },
+  crash: (fate) => {
+    fate.crashOne();
+  },
+  'crash-before-promises': dies('before-promises'),
+  'crash-after-promises': dies('after-promises'),
+  'crash-after-log': dies('after-log'),
+  'crash-after-publish': dies('after-publish'),
+  pause: (fate) => {
+    fate.pauseOne();
+  },
+  'clock-skew': (fate) => {
+    fate.skewOne();
+  },
+  'clock-jump': (fate) => {
+    fate.jumpOne();
+  },
+};
+
+/** Has the faults of the profile happen, at random times, to replicas that are not Byzantine. */
+export class Fate {
+  private readonly random: Random;
+  private readonly profile: Profile;
+
+  constructor(private readonly simulation: Simulation) {
+    this.profile = simulation.profile;
+    this.random = simulation.streams.fate;
+  }
+
+  /** Draws when each kind happens, all at once, so that each has its times whatever else is on. */
+  schedule(): void {
+    const { durationMs, faults, intensity } = this.profile;
+    for (const [kind, happen] of Object.entries(happenings) as [FaultKind, (fate: Fate) => void][]) {
+      const count = Math.max(1, Math.round((durationMs / 1000) * perSecond * intensity * 2 * this.random.next()));
+      const times = Array.from({ length: count }, () => this.random.next() * durationMs);
+      if (!faults.has(kind)) continue;
+      for (const at of times) {
+        this.simulation.time.after(at, () => {
+          if (!this.simulation.isCalm) happen(this);
+        });
+      }
+    }
+  }
+
+  divide(isOneWay: boolean): void {
+    const { simulation, random } = this;
+    const names = [...simulation.replicas, ...simulation.gateways].map(({ name }) => name);
+    simulation.note(simulation.weather.divide(names, isOneWay));
+    simulation.time.after(random.between(50, 2_500), () => {
+      simulation.weather.heal();
+      simulation.note('everybody hears everybody again');
+    });
+  }
+
+  crashOne(): void {
+    const replica = this.random.pick(this.simulation.correct);
+    if (replica.life === undefined) return;
+    this.simulation.note(`${replica.name} dies`);
+    this.simulation.tally.add('crash');
+    replica.kill();
+    this.reviveLater(replica);
+  }
+
+  doomOne(death: Death): void {
+    const replica = this.random.pick(this.simulation.correct);
+    replica.doom(death);
+  }
+
+  reviveLater(replica: SimulatedReplica): void {
+    const { simulation, random } = this;
+    simulation.time.after(random.chance(0.5) ? random.between(1, 100) : random.between(100, 3_000), () => {
+      simulation.revive(replica);
+    });
+  }
+
+  pauseOne(): void {
+    const { simulation, random } = this;
+    const replica = random.pick(simulation.correct);
+    const { life } = replica;
+    if (life === undefined || life.isPaused) return;
+    simulation.tally.add('pause');
+    simulation.note(`${replica.name} stands still`);
+    life.isPaused = true;
+    simulation.network.pause(life.subscriber);
+    simulation.time.after(random.between(100, 3_000), () => {
+      simulation.resume(replica, life);
+    });
+  }
+
+  skewOne(): void {
+    const replica = this.random.pick(this.simulation.correct);
+    replica.clockRate = 0.8 + 0.4 * this.random.next();
+    this.simulation.tally.add('clock-skew');
+    this.simulation.note(`the clock of ${replica.name} goes ${replica.clockRate.toFixed(3)} times as fast`);
+  }
+
+  jumpOne(): void {
+    const replica = this.random.pick(this.simulation.correct);
+    const jump = this.random.between(-20_000, 20_000);
+    replica.clockOffsetMs += jump;
+    this.simulation.tally.add('clock-jump');
+    this.simulation.note(`the clock of ${replica.name} jumps by ${jump} ms`);
+  }
+}

@@ -1,0 +1,79 @@
+import { faultKinds, type FaultKind } from './fault-kinds.js';
+import { Random } from './random.js';
+import { faultsTolerated } from '../pbft/quorum.js';
+
+/** What one run is like. Drawn from the seed; options narrow it, and never change what else is drawn. */
+export interface Profile {
+  readonly seed: number;
+  readonly n: number;
+  readonly checkpointInterval: number;
+  readonly logSize: number;
+  readonly batchSize: number;
+  readonly instancesInFlightMax: number;
+  readonly requestTimeoutTicks: number;
+  readonly viewChangeTimeoutTicks: number;
+  readonly resendTicks: number;
+  /** The log has a Redis of its own. */
+  readonly isSplit: boolean;
+  readonly hasRealSignatures: boolean;
+  /** How long faults last, virtual milliseconds. */
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly byzantine: readonly number[];
+  /** The kinds of fault that may happen. */
+  readonly faults: ReadonlySet<FaultKind>;
+  /** How often what happens of itself does: 1 is about once a second for each kind. */
+  readonly intensity: number;
+}
+
+/** What the command line may set. */
+export interface SimulationOptions {
+  readonly replicas?: number | undefined;
+  readonly requests?: number | undefined;
+  readonly durationMs?: number | undefined;
+  readonly without?: readonly FaultKind[] | undefined;
+  readonly realSignatures?: boolean | undefined;
+}
+
+/** One seed in so many runs with real Ed25519 signatures. */
+export const realSignaturesEvery = 50;
+
+export function profileOf(seed: number, options: SimulationOptions = {}): Profile {
+  const random = Random.stream(seed, 'profile');
+  const drawnN = random.pick([4, 4, 4, 4, 4, 4, 5, 6, 7, 10]);
+  const n = options.replicas ?? drawnN;
+  const checkpointInterval = random.pick([2, 4, 4, 8]);
+  const logSize = checkpointInterval * random.pick([2, 2, 3, 4]);
+  const requestTimeoutTicks = random.between(4, 12);
+  const without = new Set(options.without);
+  const density = random.pick([0.15, 0.3, 0.5, 0.8]);
+  const faults = new Set(faultKinds.filter(() => random.chance(density)));
+  for (const kind of without) faults.delete(kind);
+  const drawn = {
+    batchSize: random.pick([1, 2, 4, 16]),
+    instancesInFlightMax: random.between(1, logSize),
+    viewChangeTimeoutTicks: requestTimeoutTicks + random.between(0, 8),
+    resendTicks: random.between(3, 8),
+    isSplit: random.chance(0.3),
+    durationMs: random.between(3_000, 12_000),
+    requests: random.between(8, 40),
+    intensity: random.pick([0.3, 0.6, 1, 2]),
+  };
+  const liars = random.pick([0, 0, 1, 1, 2, 3]);
+  const byzantine = random
+    .shuffled(Array.from({ length: n }, (_, index) => index))
+    .slice(0, Math.min(liars, faultsTolerated(n)));
+  return {
+    ...drawn,
+    seed,
+    n,
+    checkpointInterval,
+    logSize,
+    requestTimeoutTicks,
+    hasRealSignatures: options.realSignatures ?? seed % realSignaturesEvery === 0,
+    durationMs: Math.min(drawn.durationMs, options.durationMs ?? Infinity),
+    requests: Math.min(drawn.requests, options.requests ?? Infinity),
+    byzantine,
+    faults,
+  };
+}
