@@ -1,14 +1,15 @@
 import type { Core } from './core.js';
-import { censorshipFactor } from './timers.js';
+import { censorshipFactor, idlenessFactor } from './timers.js';
 import { failView, startViewChange } from './view-change.js';
-import { view } from './types.js';
+import { sequence, view } from './types.js';
 
 /** Bundles that are passed on to the primary at once. */
 const forwardedMax = 16;
 
 /**
  * One tick of the timers (paper §4.4, rules 14, 19 and 22). In a view: while a request waits and nothing is executed,
- * the primary is suspected; so it is when one request is overtaken for too long. In a view change: the new primary has
+ * the primary is suspected; so it is when one request is overtaken for too long, and when it lets requests lie for most
+ * of the time though nothing is under way: a correct one orders what waits at once. In a view change: the new primary has
  * its time once q replicas want it; until the view is entered our VIEW-CHANGE is sent again.
  */
 export function tickTimers(core: Core): void {
@@ -31,11 +32,18 @@ function forward(core: Core): void {
 function tickView(core: Core, oldest: number, patience: number): void {
   const { timers } = core;
   timers.inView++;
+  timers.idle = Math.max(0, timers.idle + (isIdle(core, oldest) ? 1 : -1));
   const isStalled = Math.min(timers.sinceProgress, oldest) >= patience;
   const isCensored = Math.min(timers.inView, oldest) >= patience * censorshipFactor;
-  if (!isStalled && !isCensored) return;
+  const isSlow = timers.idle >= patience * idlenessFactor;
+  if (!isStalled && !isCensored && !isSlow) return;
   if (timers.hasProgressed) startViewChange(core, view(core.view + 1));
   else failView(core); // a view in which nothing was executed came to nothing, too (paper §4.5.2)
+}
+
+/** Whether a request waits that the primary could order now. Load alone never looks so: then instances are under way. */
+function isIdle(core: Core, oldest: number): boolean {
+  return oldest > 0 && core.log.get(sequence(core.lastExecuted + 1))?.prePrepare === undefined;
 }
 
 function tickViewChange(core: Core): void {

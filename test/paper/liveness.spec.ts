@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { faultsTolerated } from '../../src/pbft/quorum.js';
 import { CheckedReplica } from '../support/checked-replica.js';
 import { CoreCluster } from '../support/core-cluster.js';
-import { ask } from '../support/core-messages.js';
+import { ask, batch, commit, prepare, prePrepare } from '../support/core-messages.js';
 import { busyDay, equivocate } from '../support/schedules.js';
 import { forEachSeed } from '../support/seeds.js';
 import { viewChange } from '../support/view-messages.js';
@@ -62,5 +62,37 @@ describe('liveness (OSDI §4.5.2)', () => {
     replica.receive(viewChange(0, 1), viewChange(3, 2));
     replica.ticks(100);
     expect(replica.core.view).toBe(2);
+  });
+});
+
+/** A primary that is merely slow is a fault, too (rule 22). K is so large that no checkpoint comes in between. */
+describe('a slow primary', () => {
+  const requestTimeoutTicks = 8;
+
+  /** Backup 1 of 4 under a primary that orders each request only after so many ticks. @returns the view it wants then */
+  function under(delayTicks: number, requests: number): number {
+    const replica = new CheckedReplica({
+      requestTimeoutTicks,
+      viewChangeTimeoutTicks: 100,
+      logSize: 64,
+      checkpointInterval: 64,
+    });
+    for (let place = 1; place <= requests && !replica.core.isChangingView; place++) {
+      replica.submit(ask('c', place));
+      replica.ticks(delayTicks);
+      const about = prePrepare(place, batch([ask('c', place)]));
+      replica.receive(about, prepare(2, about), commit(0, about), commit(2, about));
+      replica.tick();
+    }
+    return replica.core.view;
+  }
+
+  it('is replaced though each request is executed before its time is up', () => {
+    expect(under(requestTimeoutTicks - 1, 20)).toBe(1);
+  });
+
+  it('is not suspected when it orders what waits soon', () => {
+    expect(under(1, 60)).toBe(0);
+    expect(under(2, 20)).toBe(0);
   });
 });

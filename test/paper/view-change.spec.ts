@@ -23,9 +23,10 @@ describe('a backup asks for the next view (OSDI §4.4)', () => {
     const backup = new CheckedReplica(hasty);
     for (let place = 1; place <= 10; place++) {
       backup.submit(ask('client-1', place));
-      backup.ticks(3);
+      backup.ticks(2);
       const about = proposal(place);
       backup.receive(about, prepare(2, about), commit(0, about), commit(2, about));
+      backup.ticks(2);
     }
     backup.ticks(50);
     expect(whereabouts(backup)).toBe('in 0');
