@@ -172,5 +172,5 @@ function listenerOf(node: ReplicaNode, process: Process) {
 }
 
 function channelsOf(name: string) {
-  return [...replicaChannels, `state:${name}` as const];
+  return replicaChannels(name);
 }

@@ -5,7 +5,7 @@ import type { LogWrite } from '../../ports/message-log.js';
 import { decodeFrame, splitPacket, type Frame } from '../../wire/frame.js';
 import { decodePhaseBody } from '../../wire/phase.js';
 import { decodeStatus } from '../../wire/service.js';
-import { decodeCheckpoint, decodeViewChange, type Signed } from '../../wire/views.js';
+import { decodeCheckpoint, decodeNewView, decodeViewChange, type Signed } from '../../wire/views.js';
 import { sha256 } from '../../crypto/digest.js';
 import type { Violations } from './violations.js';
 
@@ -142,8 +142,10 @@ export class SpeechChecker {
   }
 
   private onNewView(replica: number, body: Buffer): void {
-    const view = body.readUInt32BE(0) * 2 ** 32 + body.readUInt32BE(4);
-    this.say(`new-view ${replica} ${view}`, sha256(body), replica);
+    const { view, prePrepares } = decodeNewView(body);
+    if (!this.say(`new-view ${replica} ${view}`, sha256(body), replica)) return;
+    for (const { sequence, digest } of prePrepares)
+      this.say(`pre-prepare ${replica} ${view} ${sequence}`, digest, replica);
     if (view > this.highestView) this.highestView = view;
   }
 
@@ -155,12 +157,13 @@ export class SpeechChecker {
     place: string,
     digest: string,
     what: string,
+    except?: number,
   ): void {
     const signers = new Set(signed.map(({ signer }) => signer));
     if (signers.size < least) {
       this.violations.add('certificates', `${signers.size} ${kind}s of distinct replicas for ${place} ${what}`);
     }
-    for (const signer of signers) this.assertSaid(kind, signer, place, digest, what);
+    for (const signer of signers) if (signer !== except) this.assertSaid(kind, signer, place, digest, what);
   }
 
   private assertSaid(kind: string, signer: number, place: string, digest: string, what: string): void {

@@ -1,7 +1,10 @@
+import type { ReplyTable } from '../../pbft/effects.js';
 import type { Promised, Request } from '../../pbft/messages.js';
 import type { Digest, SequenceNumber } from '../../pbft/types.js';
 import type { Publication } from '../../ports/bus.js';
 import type { LogWrite } from '../../ports/message-log.js';
+import { nullBatch } from '../../replica/batch-book.js';
+import type { Transfer } from '../../replica/checkpointed-state.js';
 import type { Service } from '../../replica/service.js';
 import { StateMachineService } from '../../replica/state-machine-service.js';
 import KeyValueService from '../../state-machine/key-value.js';
@@ -9,6 +12,7 @@ import type { Founders } from '../founders.js';
 import { asBuffer } from '../simulated-redis.js';
 import type { Life, SimulatedReplica } from '../simulated-replica.js';
 import { ExecutionChecker, type Execution } from './execution-checker.js';
+import { NewViewChecker } from './new-view-checker.js';
 import { SpeechChecker } from './speech-checker.js';
 import type { Violations } from './violations.js';
 
@@ -18,9 +22,12 @@ type Context = { readonly sequence: SequenceNumber; readonly time: number };
 export class Witness {
   readonly execution: ExecutionChecker;
   readonly speech: SpeechChecker;
+  private readonly newViews: NewViewChecker;
   /** Digests of requests that some client has made. */
   private readonly made = new Set<string>();
   private readonly executions = new WeakMap<Service, Execution>();
+  /** States that replicas took over from others, or out of their stores. */
+  transfers = 0;
   /** The most hashes that any correct replica has had. */
   hashesMost = 0;
 
@@ -30,7 +37,9 @@ export class Witness {
     private readonly isByzantine: (replica: number) => boolean,
   ) {
     this.execution = new ExecutionChecker(violations, (digest) => this.made.has(digest));
-    this.speech = new SpeechChecker(founders.membership, violations, (replica) => !isByzantine(replica));
+    const { membership } = founders;
+    this.speech = new SpeechChecker(membership, violations, (replica) => !isByzantine(replica));
+    this.newViews = new NewViewChecker(membership.n, membership.q, nullBatch.digest, this.speech, violations);
   }
 
   onMade(requestDigest: string): void {
@@ -48,6 +57,10 @@ export class Witness {
     const service = new WatchedService(new KeyValueService(), onDefect);
     service.onExecuted = (request, context, resultDigest) => {
       this.execution.onExecuted(who, execution, request, context, resultDigest);
+    };
+    service.onInstalled = (sequence) => {
+      this.transfers++;
+      this.execution.skip(execution, sequence);
     };
     this.executions.set(service, execution);
     return service;
@@ -67,16 +80,25 @@ export class Witness {
   }
 
   /** Whatever it has executed is whole now. */
-  afterStep({ name }: SimulatedReplica, { service, number, node }: Life): void {
+  afterStep({ name, index }: SimulatedReplica, { service, number, node }: Life): void {
     const execution = this.executions.get(service);
     if (execution === undefined) return;
-    const { lastExecuted } = node.host.replica;
+    const { lastExecuted, newView } = node.host.replica;
+    if (newView !== undefined) this.newViews.check(name, index, newView);
     if (lastExecuted !== execution.done) this.execution.finish(`${name} in life ${number}`, execution, lastExecuted);
   }
 }
 
 class WatchedService extends StateMachineService {
   onExecuted: (request: Request, context: Context, resultDigest: Digest) => void = () => undefined;
+
+  onInstalled: (sequence: number) => void = () => undefined;
+
+  override install(transfer: Transfer): ReplyTable {
+    const table = super.install(transfer);
+    this.onInstalled(transfer.head.sequence);
+    return table;
+  }
 
   override execute(request: Request, context: Context) {
     const outcome = super.execute(request, context);
