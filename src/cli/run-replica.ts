@@ -143,7 +143,7 @@ async function takePart(
       end(new QuorateError('identity-in-use', `another process is running as ${name}`));
     },
   });
-  const subscription = await new RedisBus(busUrl, keys).subscribe(replicaChannels, node);
+  const subscription = await new RedisBus(busUrl, keys).subscribe(replicaChannels(name), node);
   cleanUp.push(() => subscription.close());
   node.probe();
   await node.restore();

@@ -3,6 +3,7 @@ import type { Core } from './core.js';
 import { executeReady } from './execution.js';
 import type { InstalledState } from './inputs.js';
 import { invariant } from './invariant.js';
+import { advance } from './normal-case.js';
 import type { Digest, SequenceNumber } from './types.js';
 
 /**
@@ -57,5 +58,7 @@ export function onState(core: Core, { sequence: place, digest, time, replies, pr
   }
   if (!core.isRestoring) sayCheckpoint(core, place, digest);
   stabilise(core, place);
+  // What was heard while we were behind, or knew our state to be wrong, is voted on and executed now.
+  for (const slot of [...core.log.values()]) advance(core, slot);
   executeReady(core);
 }

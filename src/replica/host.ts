@@ -40,6 +40,8 @@ export interface HostOptions {
   readonly onFailure: (error: unknown) => void;
   /** Asks a peer for a batch that the new view orders. */
   readonly onBatchWanted: (place: SequenceNumber, wanted: Digest) => void;
+  /** Asks peers for the state of a checkpoint. */
+  readonly onStateWanted: (wanted: Extract<Effect, { kind: 'fetch-state' }>) => void;
 }
 
 const noDigest = digest('0'.repeat(64));
@@ -143,6 +145,7 @@ export class Host {
         this.options.onBatchWanted(effect.sequence, effect.digest);
         break;
       case 'fetch-state':
+        this.options.onStateWanted(effect);
         break;
       case 'view':
         this.turn.write('replica', 'view', Buffer.from(String(effect.view)));

@@ -15,6 +15,8 @@ export interface ServiceFrames {
   onStatus(frame: Frame): RefusalReason | undefined;
   onFetch(frame: Frame): RefusalReason | undefined;
   onFetchBatch(frame: Frame): RefusalReason | undefined;
+  onFetchState(frame: Frame): RefusalReason | undefined;
+  onStateChunk(frame: Frame): RefusalReason | undefined;
   onQuery(frame: Frame): RefusalReason | undefined;
 }
 
@@ -76,6 +78,10 @@ export class Inbox {
         return services.onFetch(frame);
       case 'fetch-batch':
         return services.onFetchBatch(frame);
+      case 'fetch-state':
+        return services.onFetchState(frame);
+      case 'state-chunk':
+        return services.onStateChunk(frame);
       case 'query':
         return services.onQuery(frame);
       case 'reply':

@@ -19,11 +19,11 @@ import { Library, type CertificateParts } from './library.js';
 import { MessageBook } from './message-book.js';
 import { Presence } from './presence.js';
 import { restore } from './restore.js';
+import { StateSync } from './state-sync.js';
 import type { Service } from './service.js';
 import { packets } from '../wire/packets.js';
 
-/** The channels that a replica listens to. */
-export const replicaChannels: readonly Channel[] = [
+const commonChannels: readonly Channel[] = [
   'request',
   'pre-prepare',
   'prepare',
@@ -34,6 +34,11 @@ export const replicaChannels: readonly Channel[] = [
   'status',
   'state',
 ];
+
+/** The channels that the replica of this name listens to. */
+export function replicaChannels(name: string): readonly Channel[] {
+  return [...commonChannels, `state:${name}`];
+}
 
 /** How often `tick` is to be called, milliseconds: the unit of all of a replica's timers. */
 export const tickMs = 50;
@@ -65,6 +70,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
   private readonly presence: Presence;
   private readonly library: Library;
   private readonly catchUp = new CatchUp();
+  private readonly sync: StateSync;
   private readonly opener: Opener;
   private readonly sealer: Sealer;
   private readonly book: MessageBook;
@@ -89,9 +95,13 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     const onBatchWanted = (place: SequenceNumber, digest: Digest): void => {
       this.askForBatch(place, digest);
     };
-    this.host = new Host({ ...options, book, batches, sealer, onBatchWanted });
+    const onStateWanted: StateSync['want'] = (wanted) => {
+      this.sync.want(wanted);
+    };
+    this.host = new Host({ ...options, book, batches, sealer, onBatchWanted, onStateWanted });
     this.inbox = new Inbox({ self, host: this.host, opener, sealer, book, batches, services: this });
     const announce = outbox.announce.bind(outbox);
+    this.sync = new StateSync({ ...options, self, host: this.host, opener, sealer, announce });
     this.presence = new Presence({
       ...options,
       self,
@@ -117,6 +127,11 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     });
   }
 
+  /** States that were fetched from peers and installed since the start. */
+  get transfers(): number {
+    return this.sync.transfers;
+  }
+
   /** Asks whether somebody lives under this identity; `onTwin` is called if so. */
   probe(): void {
     this.presence.announce();
@@ -138,6 +153,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
 
   async stop(): Promise<void> {
     this.isRunning = false;
+    this.sync.close();
     await this.host.stop();
   }
 
@@ -154,6 +170,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     if (fetch !== undefined) {
       this.options.outbox.announce(packets('state', [this.sealer.seal('fetch', encodeFetch(fetch))]));
     }
+    this.sync.tick();
     if (++this.ticks % statusTicks === 0) this.presence.announce();
   }
 
@@ -196,13 +213,22 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     return undefined;
   }
 
+  onFetchState(frame: Frame): RefusalReason | undefined {
+    return this.sync.onFetch(frame);
+  }
+
+  onStateChunk(frame: Frame): RefusalReason | undefined {
+    return this.sync.onChunk(frame);
+  }
+
   /** Answers a read-only request from the committed state (paper §4.4). */
   onQuery(frame: Frame): RefusalReason | undefined {
     if (frame.signer !== gatewaySigner) return 'unknown-signer';
     if (!this.opener.verify(frame)) return 'bad-signature';
     const query = decoded(() => decodeQuery(frame.body));
     if (query === 'malformed-frame') return query;
-    const { lastExecuted, lastPrepared } = this.host.replica;
+    const { lastExecuted, lastPrepared, isCorrupt } = this.host.replica;
+    if (isCorrupt) return undefined; // an answer from a state that we know to be wrong is a lie (rule 26)
     const value = this.options.service.query(query.query);
     const body = encodeQueryReply({
       nonce: query.nonce,
@@ -253,7 +279,8 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
 
   private describe(): Omit<Status, 'incarnation' | 'rival' | 'startedAt'> {
     const { replica, refusals, contradictions, notVoting } = this.host;
-    const waiting = replica.isChangingView ? `asks for view ${replica.view}` : '';
+    const fetching = this.sync.fetching === undefined ? '' : `fetches the state after ${this.sync.fetching}`;
+    const waiting = replica.isChangingView ? `asks for view ${replica.view}` : fetching;
     const contradicted = contradictions > 0 ? ([['evidence', contradictions]] as const) : [];
     return {
       view: replica.view,

@@ -58,6 +58,7 @@ export class CheckedReplica {
 
   step(input: Input): readonly Effect[] {
     const effects = this.take(input);
+    if (input.kind === 'state') this.checker.installed(input.sequence);
     for (const effect of effects) this.carryOut(effect);
     return effects;
   }

@@ -90,7 +90,7 @@ export async function startNode({
       twins.count++;
     },
   });
-  const subscription = await ports.bus.subscribe(replicaChannels, node);
+  const subscription = await ports.bus.subscribe(replicaChannels(membership.replicas[index]!.name), node);
   node.probe();
   await node.restore();
   return { node, subscription, service, failures, twins };

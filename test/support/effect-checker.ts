@@ -111,6 +111,11 @@ export class EffectChecker {
     if (message.kind === 'commit' && !this.isPrepared(message)) throw new Error(`is not known as prepared: ${name}`);
   }
 
+  /** The state after `place` has taken the place of what was executed. */
+  installed(place: number): void {
+    this.lastExecuted = place;
+  }
+
   private onReply(effect: Reply): void {
     const { statement, items } = answerIn(effect);
     const place = statement.sequence;

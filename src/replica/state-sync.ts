@@ -1,0 +1,117 @@
+import { sha256 } from '../crypto/digest.js';
+import type { Effect } from '../pbft/effects.js';
+import type { RefusalReason } from '../pbft/refusal.js';
+import { sequence } from '../pbft/types.js';
+import type { Publication } from '../ports/bus.js';
+import type { Logger } from '../ports/logger.js';
+import type { Opener, Sealer } from '../wire/envelope.js';
+import { decoded, type Frame } from '../wire/frame.js';
+import { packets } from '../wire/packets.js';
+import { decodeFetchState, decodeStateChunk, encodeFetchState, encodeStateChunk } from '../wire/state-transfer.js';
+import type { Host } from './host.js';
+import type { Service } from './service.js';
+import { StateFetcher } from './state-fetcher.js';
+import { StateServer } from './state-server.js';
+
+export interface StateSyncOptions {
+  readonly self: number;
+  readonly names: readonly string[];
+  readonly host: Host;
+  readonly service: Service;
+  readonly opener: Opener;
+  readonly sealer: Sealer;
+  readonly logger: Logger;
+  readonly announce: (publications: readonly Publication[]) => void;
+}
+
+/** State transfer on the bus (rule 25): asks peers for what the core wants, installs it, and answers peers. */
+export class StateSync {
+  private readonly fetcher: StateFetcher;
+  private readonly server: StateServer;
+  /** States that were fetched and installed since the start. */
+  transfers = 0;
+
+  constructor(private readonly options: StateSyncOptions) {
+    this.fetcher = new StateFetcher(options.service.checkpoints, options.self);
+    this.server = new StateServer(options.service.checkpoints);
+  }
+
+  /** The checkpoint that is being fetched; `undefined` when none is. */
+  get fetching(): number | undefined {
+    return this.fetcher.sequence;
+  }
+
+  want(wanted: Extract<Effect, { kind: 'fetch-state' }>): void {
+    if (this.fetcher.sequence === undefined) {
+      this.options.logger.warn({ sequence: wanted.sequence }, 'fetches the state of a checkpoint from its peers');
+    }
+    this.fetcher.want(wanted);
+  }
+
+  tick(): void {
+    const { replica } = this.options.host;
+    this.server.onTick();
+    if (this.fetcher.sequence === undefined) return;
+    if (this.fetcher.sequence <= replica.lastExecuted && !replica.isCorrupt) {
+      this.fetcher.stop(); // certificates have brought us there
+      return;
+    }
+    this.fetcher.onTick();
+    this.ask();
+  }
+
+  /** A peer asks about a checkpoint of ours. */
+  onFetch(frame: Frame): RefusalReason | undefined {
+    const { self, names, opener, sealer, announce } = this.options;
+    const asked = decoded(() => decodeFetchState(frame.body));
+    if (asked === 'malformed-frame') return asked;
+    if (asked.target !== self) return undefined;
+    if (!opener.verify(frame)) return 'bad-signature';
+    const attachment = this.server.answer(frame.signer, asked);
+    if (attachment === undefined) return 'overloaded';
+    const body = encodeStateChunk({ target: frame.signer, nonce: asked.nonce, attachment: sha256(attachment) });
+    announce(packets(`state:${names[frame.signer] ?? ''}`, [sealer.seal('state-chunk', body, attachment)]));
+    return undefined;
+  }
+
+  /** A peer answers. What it says is believed as far as the checkpoint's digest vouches for it. */
+  onChunk(frame: Frame): RefusalReason | undefined {
+    const { self, opener } = this.options;
+    const chunk = decoded(() => decodeStateChunk(frame.body, frame.attachment));
+    if (chunk === 'malformed-frame') return chunk;
+    if (chunk.target !== self || !this.fetcher.expects(frame.signer, chunk.nonce)) return 'duplicate';
+    if (!opener.verify(frame)) return 'bad-signature';
+    const reason = this.fetcher.onChunk(frame.signer, chunk.nonce, frame.attachment);
+    this.installIfComplete();
+    this.ask();
+    return reason;
+  }
+
+  close(): void {
+    this.fetcher.stop();
+    this.server.close();
+  }
+
+  private ask(): void {
+    const { sealer, announce } = this.options;
+    const questions = this.fetcher.takeRequests();
+    const frames = questions.map((question) => sealer.seal('fetch-state', encodeFetchState(question)));
+    if (frames.length > 0) announce(packets('state', frames));
+  }
+
+  /** The service and the core change together, or not at all. */
+  private installIfComplete(): void {
+    const { host, service, logger } = this.options;
+    const { transfer } = this.fetcher;
+    if (transfer === undefined) return;
+    const { head, digest } = transfer;
+    const place = sequence(head.sequence);
+    if (host.replica.wantsState(place, digest)) {
+      const replies = service.install(transfer);
+      host.step({ kind: 'state', sequence: place, digest, time: head.time, replies, proof: [] });
+      this.transfers++;
+      logger.info({ sequence: place }, 'goes on from a state that it has fetched');
+    }
+    this.fetcher.stop();
+  }
+}
