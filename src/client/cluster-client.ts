@@ -45,8 +45,9 @@ export interface ReplicaStatus {
   readonly lastExecuted: number | null;
   readonly stableCheckpoint: number | null;
   readonly stateDigest: string | null;
-  /** Whether it votes; when not, why. */
   readonly voting: boolean | null;
+  /** Why it does not vote, in its own words; `null` when it votes or is not heard of. */
+  readonly notVoting: string | null;
   /** Frames that it refused since it started, by reason. */
   readonly refused: Readonly<Record<string, number>>;
 }

@@ -65,6 +65,7 @@ function describe(replica: string, connected: boolean, status: Status | undefine
     stableCheckpoint: status?.stableCheckpoint ?? null,
     stateDigest: status?.stateDigest ?? null,
     voting: status === undefined ? null : connected && status.notVoting === '',
+    notVoting: connected && status !== undefined && status.notVoting !== '' ? status.notVoting : null,
     refused: Object.fromEntries(status?.refused ?? []),
   };
 }

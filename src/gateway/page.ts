@@ -70,7 +70,7 @@ function showReplicas(status) {
     status.primary + ' · n = ' + status.n + ', f = ' + status.f + ', quorum ' + status.quorum;
   document.getElementById('replicas').replaceChildren(...status.replicas.map((r) => {
     const refused = Object.values(r.refused).reduce((sum, count) => sum + count, 0);
-    const voting = r.voting === null ? '–' : r.voting ? 'yes' : 'no';
+    const voting = r.voting === null ? '–' : r.voting ? 'yes' : 'no: ' + r.notVoting;
     return row([r.replica, r.connected ? 'yes' : 'no', voting, shown(r.view), shown(r.lastExecuted),
       shown(r.stableCheckpoint), short(r.stateDigest), String(refused)], r.connected ? '' : 'away');
   }));

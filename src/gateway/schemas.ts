@@ -77,6 +77,7 @@ export const statusSchema = z.strictObject({
       stableCheckpoint: sequence.nullable(),
       stateDigest: z.string().nullable(),
       voting: z.boolean().nullable(),
+      notVoting: z.string().nullable(),
       refused: z.record(z.string(), z.int().nonnegative()),
     }),
   ),

@@ -66,6 +66,7 @@ export function exampleStatus(connected = 4): ClusterStatus {
       stableCheckpoint: 0,
       stateDigest: index < connected ? HEX : null,
       voting: index < connected ? true : null,
+      notVoting: null,
       refused: { 'wrong-view': index },
     })),
   };

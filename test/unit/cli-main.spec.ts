@@ -192,6 +192,7 @@ describe("the client's commands", () => {
     const replica = {
       connected: true,
       voting: true,
+      notVoting: null,
       view: 0,
       lastExecuted: 9,
       stableCheckpoint: 0,
@@ -200,13 +201,16 @@ describe("the client's commands", () => {
     const unknown = {
       connected: false,
       voting: null,
+      notVoting: null,
       view: null,
       lastExecuted: null,
       stableCheckpoint: null,
       stateDigest: null,
     };
+    const mute = { ...replica, voting: false, notVoting: 'Redis refuses\u001b[2J' };
     const replicas = [
       { ...replica, replica: 'Apple' },
+      { ...mute, replica: 'MS' },
       { ...unknown, replica: 'IBM' },
     ];
     const status = { cluster: 'war', epoch: 0, view: 0, primary: 'Apple', n: 4, f: 1, quorum: 3, replicas };
@@ -214,9 +218,10 @@ describe("the client's commands", () => {
     expect((await cli(['status', '--url', url])).out).toBe(
       [
         'war, epoch 0, view 0: primary Apple; n 4, f 1, quorum 3',
-        'replica  condition     view  executed  checkpoint  state',
-        'Apple    voting        0     9         0           abababababababab',
-        'IBM      not heard of  -     -         -           -',
+        'replica  condition                      view  executed  checkpoint  state',
+        'Apple    voting                         0     9         0           abababababababab',
+        'MS       not voting: Redis refuses?[2J  0     9         0           abababababababab',
+        'IBM      not heard of                   -     -         -           -',
         '',
       ].join('\n'),
     );

@@ -67,7 +67,7 @@ const RULES: readonly Rule[] = [
   {
     name: 'no sleeping until something has probably happened',
     where: SPEC,
-    banned: /\bsetTimeout\s*\(|\btimers\/promises\b/,
+    banned: /(?<!\bjest\.)\bsetTimeout\s*\(|\btimers\/promises\b/,
     instead: 'poll for the condition with a deadline (src/cluster/poll.ts, or a helper of test/support)',
     bad: { file: 'test/e2e/restart.spec.ts', text: 'await new Promise((resolve) => setTimeout(resolve, 500));' },
     good: 'const status = await poll(10_000, connectedAgain);',

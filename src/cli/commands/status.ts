@@ -16,6 +16,7 @@ const statusSchema = z.object({
       replica: z.string(),
       connected: z.boolean(),
       voting: z.boolean().nullable(),
+      notVoting: z.string().nullable(),
       view: z.number().nullable(),
       lastExecuted: z.number().nullable(),
       stableCheckpoint: z.number().nullable(),
@@ -58,9 +59,11 @@ function describe(context: Context, status: Status): string {
   return [paint(context, 'bold', heading), ...painted].join('\n');
 }
 
-function conditionOf({ connected, voting }: Status['replicas'][number]): string {
+function conditionOf({ connected, voting, notVoting }: Status['replicas'][number]): string {
   if (!connected) return 'not heard of';
-  return voting === false ? 'not voting' : 'voting';
+  if (voting !== false) return 'voting';
+  // Its own words: they must not move a terminal's cursor.
+  return `not voting: ${(notVoting ?? 'it does not say why').replaceAll(/[^\x20-\x7e]/g, '?')}`;
 }
 
 function text(value: number | null): string {
