@@ -44,12 +44,21 @@ const happenings: Happenings = {
 
 /** Has the faults of the profile happen, at random times, to replicas that are not Byzantine. */
 export class Fate {
-  private readonly random: Random;
   private readonly profile: Profile;
 
-  constructor(private readonly simulation: Simulation) {
+  constructor(
+    private readonly simulation: Simulation,
+    private readonly random: Random,
+  ) {
     this.profile = simulation.profile;
-    this.random = simulation.streams.fate;
+  }
+
+  private get time() {
+    return this.simulation.cluster.time;
+  }
+
+  private get correct() {
+    return this.simulation.cluster.correct;
   }
 
   /** Draws when each kind happens, all at once, so that each has its times whatever else is on. */
@@ -60,7 +69,7 @@ export class Fate {
       const times = Array.from({ length: count }, () => this.random.next() * durationMs);
       if (!faults.has(kind)) continue;
       for (const at of times) {
-        this.simulation.time.after(at, () => {
+        this.time.after(at, () => {
           if (!this.simulation.isCalm) happen(this);
         });
       }
@@ -69,16 +78,16 @@ export class Fate {
 
   divide(isOneWay: boolean): void {
     const { simulation, random } = this;
-    const names = [...simulation.replicas, ...simulation.gateways].map(({ name }) => name);
+    const names = [...simulation.cluster.replicas, ...simulation.cluster.gateways].map(({ name }) => name);
     simulation.note(simulation.weather.divide(names, isOneWay));
-    simulation.time.after(random.between(50, 2_500), () => {
+    this.time.after(random.between(50, 2_500), () => {
       simulation.weather.heal();
       simulation.note('everybody hears everybody again');
     });
   }
 
   crashOne(): void {
-    const replica = this.random.pick(this.simulation.correct);
+    const replica = this.random.pick(this.correct);
     if (replica.life === undefined) return;
     this.simulation.note(`${replica.name} dies`);
     this.simulation.tally.add('crash');
@@ -87,40 +96,40 @@ export class Fate {
   }
 
   doomOne(death: Death): void {
-    const replica = this.random.pick(this.simulation.correct);
+    const replica = this.random.pick(this.correct);
     replica.doom(death);
   }
 
   reviveLater(replica: SimulatedReplica): void {
     const { simulation, random } = this;
-    simulation.time.after(random.chance(0.5) ? random.between(1, 100) : random.between(100, 3_000), () => {
+    this.time.after(random.chance(0.5) ? random.between(1, 100) : random.between(100, 3_000), () => {
       simulation.revive(replica);
     });
   }
 
   pauseOne(): void {
     const { simulation, random } = this;
-    const replica = random.pick(simulation.correct);
+    const replica = random.pick(this.correct);
     const { life } = replica;
     if (life === undefined || life.isPaused) return;
     simulation.tally.add('pause');
     simulation.note(`${replica.name} stands still`);
     life.isPaused = true;
-    simulation.network.pause(life.subscriber);
-    simulation.time.after(random.between(100, 3_000), () => {
+    simulation.cluster.network.pause(life.subscriber);
+    this.time.after(random.between(100, 3_000), () => {
       simulation.resume(replica, life);
     });
   }
 
   skewOne(): void {
-    const replica = this.random.pick(this.simulation.correct);
+    const replica = this.random.pick(this.correct);
     replica.clockRate = 0.8 + 0.4 * this.random.next();
     this.simulation.tally.add('clock-skew');
     this.simulation.note(`the clock of ${replica.name} goes ${replica.clockRate.toFixed(3)} times as fast`);
   }
 
   jumpOne(): void {
-    const replica = this.random.pick(this.simulation.correct);
+    const replica = this.random.pick(this.correct);
     const jump = this.random.between(-20_000, 20_000);
     replica.clockOffsetMs += jump;
     this.simulation.tally.add('clock-jump');

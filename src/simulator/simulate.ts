@@ -28,7 +28,8 @@ export async function simulate(
 ): Promise<Outcome> {
   const simulation = new Simulation(seed, options, onLine);
   await simulation.run();
-  const { time, network, tally, violations, witness, workload } = simulation;
+  const { cluster, tally, workload } = simulation;
+  const { time, network, violations, witness } = cluster;
   return {
     seed,
     virtualMs: Math.round(time.now),
