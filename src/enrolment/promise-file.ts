@@ -26,6 +26,7 @@ export class PromiseFile implements PromiseKeeper {
     const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
     this.promises = decode(bytes);
     this.settled = settledIn(bytes);
+    this.forget(this.settled); // appending leaves what was forgotten in the file
     this.size = 0;
     this.file = this.rewrite();
   }

@@ -23,7 +23,7 @@ export function restorePromise(core: Core, { kind, view, sequence: place, digest
     if (view > core.view) wantView(core, view);
     return;
   }
-  if (place <= core.stable.sequence) return;
+  if (place <= Math.max(core.stable.sequence, core.settled)) return; // nothing is said there any more
   // Until the log shows what had prepared.
   if (kind === 'commit' && view >= (core.unproven.get(place) ?? 0)) core.unproven.set(place, view);
   core.promises.add(kind, view, place, digest);
