@@ -1,7 +1,13 @@
 import type { RefusalReason } from '../pbft/refusal.js';
 import type { Digest } from '../pbft/types.js';
 import { decoded } from '../wire/frame.js';
-import { decodeStateAnswer, type FetchState, type StateAnswer, type StateQuestion } from '../wire/state-transfer.js';
+import {
+  decodeStateAnswer,
+  stateTransferLimits,
+  type FetchState,
+  type StateAnswer,
+  type StateQuestion,
+} from '../wire/state-transfer.js';
 import {
   digestOfCheckpoint,
   type CheckpointedState,
@@ -54,6 +60,7 @@ export class StateFetcher {
   /** Holders that said that they do not have the target, and until when they are not asked again. */
   private readonly goneUntil = new Map<number, number>();
   private readonly leftOutUntil = new Map<number, number>();
+  private readonly askedThisTick = new Map<number, number>();
   private nonce = 0;
   private ticks = 0;
   private lastPeer = -1;
@@ -91,6 +98,7 @@ export class StateFetcher {
   /** Time passes: what was asked in vain is asked again. */
   onTick(): void {
     this.ticks++;
+    this.askedThisTick.clear();
     for (const [nonce, { peer, deadline }] of this.outstanding) {
       if (this.ticks >= deadline) this.giveUpOn(peer, nonce, silenceTicks);
     }
@@ -106,6 +114,7 @@ export class StateFetcher {
       const question = peer === undefined ? undefined : this.takeQuestion();
       if (peer === undefined || question === undefined) break;
       this.lastPeer = peer;
+      this.askedThisTick.set(peer, (this.askedThisTick.get(peer) ?? 0) + 1);
       const nonce = ++this.nonce;
       this.outstanding.set(nonce, { peer, question, deadline: this.ticks + answerTicks });
       requests.push({ target: peer, nonce, sequence: target.sequence, digest: target.digest, question });
@@ -176,9 +185,13 @@ export class StateFetcher {
   /** One that is not left out, as few questions under way as possible, each in its turn. */
   private choosePeer({ holders }: WantedCheckpoint): number | undefined {
     const load = (peer: number): number => [...this.outstanding.values()].filter((asked) => asked.peer === peer).length;
-    const peers = holders.filter((peer) => this.isAvailable(peer)).sort((a, b) => a - b);
+    const peers = holders.filter((peer) => this.isAvailable(peer) && this.mayAsk(peer)).sort((a, b) => a - b);
     const inTurn = [...peers.filter((peer) => peer > this.lastPeer), ...peers.filter((peer) => peer <= this.lastPeer)];
     return inTurn.sort((a, b) => load(a) - load(b))[0];
+  }
+
+  private mayAsk(peer: number): boolean {
+    return (this.askedThisTick.get(peer) ?? 0) < stateTransferLimits.questionsPerTickMax;
   }
 
   private takeQuestion(): StateQuestion | undefined {

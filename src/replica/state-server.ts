@@ -11,8 +11,8 @@ import {
 } from '../wire/state-transfer.js';
 import type { CheckpointedState, Part, StateSnapshot } from './checkpointed-state.js';
 
-/** Answers that one peer gets in a tick: what it costs us to serve is ours to bound. */
-const answersPerTickMax = 8;
+/** Answers that one peer gets in a tick: what it costs us to serve is ours to bound. Its ticks are not ours. */
+const answersPerTickMax = 2 * stateTransferLimits.questionsPerTickMax;
 /**
  * Checkpoints that are kept for those who fetch them, beyond what the replica itself keeps, and for how many ticks after
  * the last question, and after the first. Else a replica that is far behind would chase one checkpoint after the other.

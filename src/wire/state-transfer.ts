@@ -12,7 +12,9 @@ export const stateTransferLimits = {
   /** Nodes that one question asks for. */
   nodesMax: 64,
   /** Buckets that one question asks for. */
-  bucketsMax: 64,
+  bucketsMax: 256,
+  /** Questions that one replica asks another in a tick. */
+  questionsPerTickMax: 4,
   /** Bytes that an answer is filled up to; a bucket's hashes and one item it may hold in any case. */
   answerBytes: 1024 * 1024,
   /** Items of one bucket: so many hashes are 2 MiB. */
