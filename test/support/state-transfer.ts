@@ -1,6 +1,6 @@
 import type { Json } from '../../src/wire/json.js';
 import { CheckpointedState, type StateSnapshot } from '../../src/replica/checkpointed-state.js';
-import { StateFetcher } from '../../src/replica/state-fetcher.js';
+import { type StateFetcher } from '../../src/replica/state-fetcher.js';
 import { StateServer } from '../../src/replica/state-server.js';
 import { MerkleState } from '../../src/state-machine/merkle-state.js';
 import { decodeFetchState, encodeFetchState, type FetchState } from '../../src/wire/state-transfer.js';

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { StateFetcher } from '../../../src/replica/state-fetcher.js';
 import type { StateSnapshot } from '../../../src/replica/checkpointed-state.js';
 import { bucketOf } from '../../../src/state-machine/hash-tree.js';
-import { encodeStateAnswer, stateTransferLimits } from '../../../src/wire/state-transfer.js';
+import { encodeStateAnswer } from '../../../src/wire/state-transfer.js';
 import { entries, Holding, Transferring, type Behaviour } from '../../support/state-transfer.js';
 
 const self = 9;

@@ -1,0 +1,55 @@
+import { replicasMax } from '../pbft/quorum.js';
+import { Reader, Writer } from '../wire/bytes.js';
+import { decoded } from '../wire/frame.js';
+
+/**
+ * The names of fields in the hash of the checkpointed state: `PART:GENERATION:KEY` holds an item's encoding, or nothing
+ * when the key was deleted. The generation is the sequence number of the checkpoint with which it was stored; of a key's
+ * fields the one of the highest generation counts, up to the checkpoint that is committed.
+ */
+export function fieldOf(part: number, generation: number, key: string): string {
+  return `${part}:${generation}:${key}`;
+}
+
+/** What a field's name says; `undefined` when it is none of ours. */
+export function parseField(field: string): { part: number; generation: number; key: string } | undefined {
+  const [, part, generation, key] = /^(\d+):(\d+):(.*)$/s.exec(field) ?? [];
+  if (part === undefined || generation === undefined || key === undefined) return undefined;
+  const parsed = { part: Number(part), generation: Number(generation), key };
+  return fieldOf(parsed.part, parsed.generation, key) === field ? parsed : undefined;
+}
+
+/** The fields of the replica's own hash that are written here. */
+export const ownFields = {
+  /** The checkpoint that is stored whole: the commit of all that was written for it. */
+  stored: 'stored-checkpoint',
+  /** The sequence number up to which the log's hashes were removed. */
+  collected: 'collected',
+} as const;
+
+/** Which checkpoint is stored, and the CHECKPOINT frames of q replicas that vouch for it. */
+export interface StoredRecord {
+  readonly sequence: number;
+  readonly time: number;
+  readonly proof: readonly Buffer[];
+}
+
+const checkpointFrameBytesMax = 1024;
+
+/** u64 sequence ‖ u64 time ‖ u16 count × (u32 length ‖ CHECKPOINT frame). */
+export function encodeStoredRecord({ sequence, time, proof }: StoredRecord): Buffer {
+  const writer = new Writer().u64(sequence).u64(time);
+  return writer.list(proof, (frame) => writer.blob(frame)).done();
+}
+
+/** `undefined`: nothing is stored, or nobody knows what. */
+export function decodeStoredRecord(bytes: Buffer): StoredRecord | undefined {
+  const record = decoded(() => {
+    const reader = new Reader(bytes);
+    const place = { sequence: reader.u64(), time: reader.u64() };
+    const proof = reader.list(replicasMax, () => reader.blob(checkpointFrameBytesMax));
+    reader.end();
+    return { ...place, proof };
+  });
+  return record === 'malformed-frame' ? undefined : record;
+}
