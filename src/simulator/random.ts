@@ -40,10 +40,9 @@ export class Random {
     return this.next() < probability;
   }
 
-  pick<T>(items: readonly [T, ...(readonly T[])] | readonly T[]): T {
-    const item = items[this.below(items.length)];
-    if (item === undefined) throw new RangeError('nothing to pick from');
-    return item;
+  pick<T>(items: readonly T[]): T {
+    if (items.length === 0) throw new RangeError('nothing to pick from');
+    return items[this.below(items.length)] as T;
   }
 
   shuffled<T>(items: readonly T[]): T[] {

@@ -267,7 +267,7 @@ export class ScriptedCluster {
 
   /** Takes over what a Byzantine replica publishes: the script says what becomes of it. */
   intercept(index: number, publish: (publications: readonly Publication[]) => void): void {
-    this.seat(index).conduct = { publish };
+    this.seat(index).conduct = { publish, hears: () => true };
   }
 
   note(text: string): void {

@@ -1,7 +1,7 @@
 import { MemoryPromiseKeeper } from '../memory/memory-promise-keeper.js';
 import { Configuration } from '../pbft/configuration.js';
 import { replicaIndex } from '../pbft/types.js';
-import type { Publication } from '../ports/bus.js';
+import type { Channel, Publication, SubscriptionListener } from '../ports/bus.js';
 import type { Service } from '../replica/service.js';
 import { replicaChannels, ReplicaNode, tickMs } from '../replica/replica-node.js';
 import type { ClusterParts } from './cluster.js';
@@ -27,11 +27,13 @@ export interface Life {
 export interface Conduct {
   /** Instead of publishing. */
   publish(publications: readonly Publication[]): void;
+  /** Whether the replica inside gets to hear this. */
+  hears(channel: Channel, payload: Buffer): boolean;
 }
 
 /** A replica's place in the cluster: what outlives its processes, and the process while it lives. */
 export class SimulatedReplica {
-  readonly promises = new MemoryPromiseKeeper();
+  private promises = new MemoryPromiseKeeper();
   life: Life | undefined;
   /** How far its clock is off, milliseconds, and how fast it runs. */
   clockOffsetMs = 0;
@@ -60,7 +62,7 @@ export class SimulatedReplica {
     });
     const service = parts.witness.serviceOf(this, number);
     const node = this.nodeOf(process, service, number);
-    const { subscriber } = parts.network.subscribe(name, channelsOf(name), listenerOf(node, process));
+    const { subscriber } = parts.network.subscribe(name, channelsOf(name), this.listenerOf(node, process));
     const life: Life = { process, number, node, service, subscriber, isRunning: false, isPaused: false };
     this.life = life;
     node.probe();
@@ -86,6 +88,11 @@ export class SimulatedReplica {
     life.process.isAlive = false;
     this.life = undefined;
     this.parts.network.subscribers.delete(life.subscriber);
+  }
+
+  /** Its data folder is lost. */
+  forgetPromises(): void {
+    this.promises = new MemoryPromiseKeeper();
   }
 
   /** Has it die when it next gets to that effect. */
@@ -152,24 +159,24 @@ export class SimulatedReplica {
       },
     });
   }
+
+  /** The dead hear nothing. */
+  private listenerOf(node: ReplicaNode, process: Process): SubscriptionListener {
+    return {
+      onPayload: (channel, payload) => {
+        if (process.isAlive && this.conduct?.hears(channel, payload) !== false) node.onPayload(channel, payload);
+      },
+      onConnected: () => {
+        if (process.isAlive) node.onConnected();
+      },
+      onDisconnected: () => {
+        if (process.isAlive) node.onDisconnected();
+      },
+    };
+  }
 }
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
-
-/** The dead hear nothing. */
-function listenerOf(node: ReplicaNode, process: Process) {
-  return {
-    onPayload: (channel: Parameters<ReplicaNode['onPayload']>[0], payload: Buffer) => {
-      if (process.isAlive) node.onPayload(channel, payload);
-    },
-    onConnected: () => {
-      if (process.isAlive) node.onConnected();
-    },
-    onDisconnected: () => {
-      if (process.isAlive) node.onDisconnected();
-    },
-  };
-}
 
 function channelsOf(name: string) {
   return replicaChannels(name);

@@ -1,12 +1,14 @@
 import { faultsTolerated } from '../pbft/quorum.js';
 import { tickMs } from '../replica/replica-node.js';
+import { Knowledge } from './byzantine/knowledge.js';
+import { Traitor } from './byzantine/traitor.js';
 import { Workload } from './clients.js';
 import { Fate } from './fate.js';
 import { profileOf, type Profile, type SimulationOptions } from './profile.js';
 import { Random } from './random.js';
 import { SimulatedCluster } from './simulated-cluster.js';
 import type { Death } from './simulated-ports.js';
-import type { Life, SimulatedReplica } from './simulated-replica.js';
+import { SimulatedReplica, type Life } from './simulated-replica.js';
 import { Tally } from './tally.js';
 import { drive } from './virtual-time.js';
 import { Weather } from './weather.js';
@@ -44,8 +46,9 @@ export class Simulation {
       onDeath: (replica, death) => {
         this.onDeath(replica, death);
       },
-      onTwin: ({ name }) => {
-        this.cluster.violations.add('failure', `${name} finds a twin that there is not`);
+      onTwin: ({ name, index }) => {
+        if (!profile.byzantine.includes(index))
+          this.cluster.violations.add('failure', `${name} finds a twin that there is not`);
       },
     });
     const { cluster } = this;
@@ -67,11 +70,56 @@ export class Simulation {
     for (const replica of cluster.replicas) replica.start();
     this.workload.schedule(profile);
     this.fate.schedule();
+    this.conspire();
     cluster.time.after(profile.durationMs, () => {
       this.calm();
     });
     await drive(cluster.time, () => cluster.violations.first !== undefined || this.isOver());
     if (cluster.violations.first === undefined) cluster.replies.finish();
+  }
+
+  /** Has the Byzantine replicas begin. */
+  private conspire(): void {
+    const { cluster, profile, tally } = this;
+    if (profile.byzantine.length === 0) return;
+    const { network, parts } = cluster;
+    const knowledge = new Knowledge(parts.founders.membership.digest);
+    const { onPublished } = network;
+    network.onPublished = (from, channel, payload) => {
+      onPublished(from, channel, payload);
+      knowledge.hear(channel, payload);
+    };
+    const plot = {
+      parts,
+      knowledge,
+      byzantine: profile.byzantine,
+      faults: profile.faults,
+      random: Random.stream(profile.seed, 'byzantine'),
+      tally,
+      note: (text: string) => {
+        this.note(text);
+      },
+    };
+    for (const index of profile.byzantine) {
+      const replica = cluster.replicas[index];
+      if (replica === undefined) continue;
+      new Traitor(replica, plot).scheme(() => false);
+      if (profile.faults.has('twin')) this.addTwin(replica);
+    }
+  }
+
+  /** A second process with the same key, which says what it likes as well. */
+  private addTwin(replica: SimulatedReplica): void {
+    this.tally.add('twin');
+    const twin = new SimulatedReplica(replica.index, replica.name, this.cluster.parts);
+    const { network } = this.cluster;
+    twin.conduct = {
+      publish: (publications) => {
+        network.publish(twin.name, publications);
+      },
+      hears: () => true,
+    };
+    twin.start();
   }
 
   /** How long the last request waited after the faults had stopped, in parts of what it may. */

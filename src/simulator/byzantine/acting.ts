@@ -1,0 +1,104 @@
+import type { FaultKind } from '../fault-kinds.js';
+import { sequence as asSequence } from '../../pbft/types.js';
+import { encodePhaseBody } from '../../wire/phase.js';
+import { encodeCheckpoint } from '../../wire/views.js';
+import { falseDigest } from './reworking.js';
+import type { Traitor } from './traitor.js';
+import { fabricate, farOffViewChange, newViewOnAny } from './view-lies.js';
+
+/** What a Byzantine replica does now and then of itself. */
+interface Action {
+  readonly kind: FaultKind;
+  act(traitor: Traitor): void;
+}
+
+/** PREPAREs and COMMITs for whatever was proposed, to whom it likes. */
+function voteForAnything(traitor: Traitor): void {
+  const recent = traitor.plot.knowledge.recent(8);
+  if (recent.length === 0) return;
+  const { header } = traitor.random.pick(recent);
+  traitor.did('double-vote');
+  const body = encodePhaseBody(header);
+  const isPrimary = header.view % traitor.n === traitor.index;
+  if (!isPrimary) traitor.tell('prepare', traitor.sealer.seal('prepare', body), traitor.some(0.7));
+  traitor.tell('commit', traitor.sealer.seal('commit', body), traitor.some(0.7));
+}
+
+function askForView(traitor: Traitor): void {
+  const { knowledge } = traitor.plot;
+  traitor.did('fabricated-view-change');
+  const view = knowledge.highestView + traitor.random.below(2) + (knowledge.highestView === 0 ? 1 : 0);
+  traitor.tell('view-change', fabricate(traitor, view), traitor.some(0.7));
+}
+
+function askForFarOffView(traitor: Traitor): void {
+  traitor.did('far-off-view');
+  traitor.tell('view-change', farOffViewChange(traitor), traitor.some(0.7));
+}
+
+/** Several NEW-VIEWs for one view, each sound by itself. */
+function beginViewTwice(traitor: Traitor): void {
+  const { viewChanges } = traitor.plot.knowledge;
+  const own = [...viewChanges.keys()].filter((view) => view % traitor.n === traitor.index).sort((a, b) => a - b);
+  const view = own.at(-1);
+  if (view === undefined) return;
+  const one = newViewOnAny(traitor, view);
+  const other = newViewOnAny(traitor, view);
+  if (one === undefined || other === undefined) return;
+  traitor.did('two-new-views');
+  const half = traitor.some(0.5);
+  traitor.tell('new-view', one, half);
+  traitor.tell(
+    'new-view',
+    other,
+    traitor.some(0.8).filter((name) => !half.includes(name)),
+  );
+}
+
+function lieAboutFarCheckpoint(traitor: Traitor): void {
+  const { checkpointInterval } = traitor.plot.parts.configuration;
+  const near = Math.ceil(Math.max(1, traitor.plot.knowledge.highestPlace) / checkpointInterval) * checkpointInterval;
+  const sequence = asSequence(traitor.random.chance(0.8) ? near : near * 1000);
+  traitor.did('false-checkpoint');
+  const body = encodeCheckpoint({ sequence, digest: falseDigest(traitor) });
+  traitor.tell('checkpoint', traitor.sealer.seal('checkpoint', body), traitor.some(0.7));
+}
+
+/** Whatever anybody has said, once more. */
+function replay(traitor: Traitor): void {
+  const { heard } = traitor.plot.knowledge;
+  if (heard.length === 0) return;
+  traitor.did('replay');
+  for (let count = 0; count < 4; count++) {
+    const { channel, payload } = traitor.random.pick(heard);
+    for (const name of traitor.some(0.6)) traitor.plot.parts.network.tell(traitor.name, name, channel, payload);
+  }
+}
+
+function censor(traitor: Traitor): void {
+  traitor.isCensoring = !traitor.isCensoring;
+}
+
+/** It forgets everything: its log and its promises. */
+function forget(traitor: Traitor): void {
+  const { replica, plot } = traitor;
+  if (replica.life === undefined || !traitor.random.chance(0.3)) return;
+  traitor.did('amnesia');
+  replica.kill();
+  replica.forgetPromises();
+  plot.parts.logRedis.putBack(replica.name, new Map());
+  plot.parts.time.after(traitor.random.between(10, 500), () => {
+    if (replica.life === undefined) replica.start();
+  });
+}
+
+export const actions: readonly Action[] = [
+  { kind: 'double-vote', act: voteForAnything },
+  { kind: 'fabricated-view-change', act: askForView },
+  { kind: 'far-off-view', act: askForFarOffView },
+  { kind: 'two-new-views', act: beginViewTwice },
+  { kind: 'false-checkpoint', act: lieAboutFarCheckpoint },
+  { kind: 'replay', act: replay },
+  { kind: 'censoring-primary', act: censor },
+  { kind: 'amnesia', act: forget },
+];
