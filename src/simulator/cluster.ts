@@ -29,6 +29,8 @@ export interface ClusterParts {
   onDeath(replica: SimulatedReplica, death: Death): void;
   /** A process ends itself: an invariant is broken, or its log cannot be read. */
   onFailure(replica: SimulatedReplica, error: unknown): void;
+  /** A process ends while it starts, since its log cannot be reached. */
+  onUnreachable(replica: SimulatedReplica): void;
   onClientFailure(error: unknown): void;
   onTwin(replica: SimulatedReplica): void;
 }

@@ -1,15 +1,26 @@
+import { clientFaults, FalseClient } from './byzantine/false-client.js';
 import type { FaultKind } from './fault-kinds.js';
 import type { Profile } from './profile.js';
 import type { Random } from './random.js';
+import { RedisFaults, redisHappenings } from './redis-faults.js';
 import type { Death } from './simulated-ports.js';
 import type { SimulatedReplica } from './simulated-replica.js';
+import type { SimulatedCluster } from './simulated-cluster.js';
 import type { Simulation } from './simulation.js';
+import type { Tally } from './tally.js';
+import { Victims } from './victims.js';
 
 /** Each kind that is on happens about so often a virtual second, at intensity 1. */
 const perSecond = 0.5;
 
 /** What happens of itself, by kind. */
 type Happenings = Partial<Record<FaultKind, (fate: Fate) => void>>;
+
+const lies =
+  (kind: FaultKind) =>
+  (fate: Fate): void => {
+    fate.client.act(kind);
+  };
 
 const dies =
   (death: Death) =>
@@ -40,25 +51,46 @@ const happenings: Happenings = {
   'clock-jump': (fate) => {
     fate.jumpOne();
   },
+  ...redisHappenings,
+  ...Object.fromEntries(clientFaults.map((kind) => [kind, lies(kind)])),
 };
 
 /** Has the faults of the profile happen, at random times, to replicas that are not Byzantine. */
 export class Fate {
-  private readonly profile: Profile;
+  readonly profile: Profile;
+  readonly victims: Victims;
+  readonly redis: RedisFaults;
+  readonly client: FalseClient;
 
   constructor(
-    private readonly simulation: Simulation,
-    private readonly random: Random,
+    readonly simulation: Simulation,
+    readonly random: Random,
   ) {
     this.profile = simulation.profile;
+    this.victims = new Victims(this.cluster, this.profile);
+    this.redis = new RedisFaults(this);
+    this.client = new FalseClient(this.cluster, random, this.tally);
   }
 
-  private get time() {
-    return this.simulation.cluster.time;
+  get cluster(): SimulatedCluster {
+    return this.simulation.cluster;
   }
 
-  private get correct() {
-    return this.simulation.cluster.correct;
+  get tally(): Tally {
+    return this.simulation.tally;
+  }
+
+  private get correct(): readonly SimulatedReplica[] {
+    return this.cluster.correct;
+  }
+
+  did(kind: FaultKind, text: string): void {
+    this.tally.add(kind);
+    this.simulation.note(text);
+  }
+
+  later(delayMs: number, run: () => void): void {
+    this.cluster.time.after(delayMs, run);
   }
 
   /** Draws when each kind happens, all at once, so that each has its times whatever else is on. */
@@ -69,7 +101,7 @@ export class Fate {
       const times = Array.from({ length: count }, () => this.random.next() * durationMs);
       if (!faults.has(kind)) continue;
       for (const at of times) {
-        this.time.after(at, () => {
+        this.cluster.time.after(at, () => {
           if (!this.simulation.isCalm) happen(this);
         });
       }
@@ -80,7 +112,7 @@ export class Fate {
     const { simulation, random } = this;
     const names = [...simulation.cluster.replicas, ...simulation.cluster.gateways].map(({ name }) => name);
     simulation.note(simulation.weather.divide(names, isOneWay));
-    this.time.after(random.between(50, 2_500), () => {
+    this.cluster.time.after(random.between(50, 2_500), () => {
       simulation.weather.heal();
       simulation.note('everybody hears everybody again');
     });
@@ -88,21 +120,21 @@ export class Fate {
 
   crashOne(): void {
     const replica = this.random.pick(this.correct);
-    if (replica.life === undefined) return;
-    this.simulation.note(`${replica.name} dies`);
-    this.simulation.tally.add('crash');
+    if (replica.life === undefined || !this.victims.mayDie(replica)) return;
+    this.did('crash', `${replica.name} dies`);
     replica.kill();
+    this.victims.onDeath(replica);
     this.reviveLater(replica);
   }
 
   doomOne(death: Death): void {
     const replica = this.random.pick(this.correct);
-    replica.doom(death);
+    if (this.victims.mayDie(replica)) replica.doom(death);
   }
 
   reviveLater(replica: SimulatedReplica): void {
     const { simulation, random } = this;
-    this.time.after(random.chance(0.5) ? random.between(1, 100) : random.between(100, 3_000), () => {
+    this.cluster.time.after(random.chance(0.5) ? random.between(1, 100) : random.between(100, 3_000), () => {
       simulation.revive(replica);
     });
   }
@@ -116,7 +148,7 @@ export class Fate {
     simulation.note(`${replica.name} stands still`);
     life.isPaused = true;
     simulation.cluster.network.pause(life.subscriber);
-    this.time.after(random.between(100, 3_000), () => {
+    this.cluster.time.after(random.between(100, 3_000), () => {
       simulation.resume(replica, life);
     });
   }

@@ -35,6 +35,8 @@ export class Network {
   afterDelivery: (subscriber: Subscriber) => void = () => undefined;
   /** Told what is published, before its fate is decided. */
   onPublished: (from: string, channel: Channel, payload: Buffer) => void = () => undefined;
+  /** Whether Redis loses what was just published. */
+  isDropped: () => boolean = () => false;
   /** Payloads that have arrived. */
   delivered = 0;
 
@@ -73,6 +75,7 @@ export class Network {
     for (const { channel, payload } of publications) {
       const bytes = asBuffer(payload);
       this.onPublished(from, channel, bytes);
+      if (this.isDropped()) continue;
       for (const subscriber of this.subscribers) {
         if (subscriber.channels.has(channel)) this.send(from, subscriber, channel, bytes);
       }

@@ -24,6 +24,8 @@ export interface Profile {
   readonly faults: ReadonlySet<FaultKind>;
   /** How often what happens of itself does: 1 is about once a second for each kind. */
   readonly intensity: number;
+  /** More replicas may lose data than the cluster bears: nothing wrong may happen, but nobody promises progress. */
+  readonly isOverwhelmed: boolean;
 }
 
 /** What the command line may set. */
@@ -40,11 +42,11 @@ export const realSignaturesEvery = 50;
 
 export function profileOf(seed: number, options: SimulationOptions = {}): Profile {
   const random = Random.stream(seed, 'profile');
-  const drawnN = random.pick([4, 4, 4, 4, 4, 4, 5, 6, 7, 10]);
+  const drawnN = random.pick([4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 6, 6, 7, 7, 7, 10]);
   const n = options.replicas ?? drawnN;
   const checkpointInterval = random.pick([2, 4, 4, 8]);
   const logSize = checkpointInterval * random.pick([2, 2, 3, 4]);
-  const requestTimeoutTicks = random.between(4, 12);
+  const requestTimeoutTicks = random.between(4, 10);
   const without = new Set(options.without);
   const density = random.pick([0.15, 0.3, 0.5, 0.8]);
   const faults = new Set(faultKinds.filter(() => random.chance(density)));
@@ -55,9 +57,10 @@ export function profileOf(seed: number, options: SimulationOptions = {}): Profil
     viewChangeTimeoutTicks: requestTimeoutTicks + random.between(0, 8),
     resendTicks: random.between(3, 8),
     isSplit: random.chance(0.3),
-    durationMs: random.between(3_000, 12_000),
-    requests: random.between(8, 40),
+    durationMs: random.between(1_500, 6_000),
+    requests: random.between(5, 25),
     intensity: random.pick([0.3, 0.6, 1, 2]),
+    isOverwhelmed: random.chance(0.06),
   };
   const liars = random.pick([0, 0, 1, 1, 2, 3]);
   const byzantine = random

@@ -79,6 +79,9 @@ export class ScriptedCluster {
       onTwin: ({ name }) => {
         this.note(`${name} finds a twin`);
       },
+      onUnreachable: ({ name }) => {
+        this.note(`${name} ends: its log cannot be reached`);
+      },
     });
     const { network } = this.cluster;
     network.fate = (delivery) => (this.isLost(delivery) ? [] : [latencyMs]);
@@ -113,6 +116,7 @@ export class ScriptedCluster {
       byzantine,
       faults: new Set(),
       intensity: 0,
+      isOverwhelmed: false,
     });
     for (const replica of scripted.cluster.replicas) replica.start();
     await scripted.runFor(2 * tickMs);

@@ -23,6 +23,7 @@ export interface SimulatedClusterOptions {
   readonly onLine: ((line: string) => void) | undefined;
   onDeath(replica: SimulatedReplica, death: Death): void;
   onTwin(replica: SimulatedReplica): void;
+  onUnreachable(replica: SimulatedReplica): void;
 }
 
 /** Replicas, gateways and what lies between them, with the checkers that watch them. */
@@ -39,7 +40,7 @@ export class SimulatedCluster {
   readonly trace: Trace | undefined;
   readonly parts: ClusterParts;
 
-  constructor({ profile, latency, onLine, onDeath, onTwin }: SimulatedClusterOptions) {
+  constructor({ profile, latency, onLine, onDeath, onTwin, onUnreachable }: SimulatedClusterOptions) {
     const { time, violations } = this;
     const founders = foundersOf(profile);
     const { membership } = founders;
@@ -67,6 +68,7 @@ export class SimulatedCluster {
       trace: this.trace,
       onDeath,
       onTwin,
+      onUnreachable,
       onFailure: ({ name, index }, error) => {
         if (!byzantine.has(index)) fail(`${name} ends itself`, error);
       },

@@ -181,6 +181,14 @@ export class ProcessPromises implements PromiseKeeper {
     return this.folder.settled;
   }
 
+  get isLost(): boolean {
+    return this.folder.isLost;
+  }
+
+  recall(settled: number, view: number): void {
+    if (this.process.isAlive) this.folder.recall(settled, view);
+  }
+
   keep(promises: readonly Promised[]): void {
     const { process } = this;
     if (!process.isAlive) return;

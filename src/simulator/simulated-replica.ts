@@ -1,3 +1,4 @@
+import { QuorateError } from '../errors.js';
 import { MemoryPromiseKeeper } from '../memory/memory-promise-keeper.js';
 import { Configuration } from '../pbft/configuration.js';
 import { replicaIndex } from '../pbft/types.js';
@@ -65,6 +66,7 @@ export class SimulatedReplica {
     const { subscriber } = parts.network.subscribe(name, channelsOf(name), this.listenerOf(node, process));
     const life: Life = { process, number, node, service, subscriber, isRunning: false, isPaused: false };
     this.life = life;
+    if (parts.busRedis.outage !== undefined) parts.network.cut(subscriber);
     node.probe();
     node.restore().then(
       () => {
@@ -75,7 +77,11 @@ export class SimulatedReplica {
         parts.witness.afterStep(this, life);
       },
       (error: unknown) => {
-        if (process.isAlive) parts.onFailure(this, error);
+        if (!process.isAlive) return;
+        const isUnreachable = error instanceof QuorateError && error.code === 'bus-unavailable';
+        if (isUnreachable) this.kill();
+        if (isUnreachable) parts.onUnreachable(this);
+        else parts.onFailure(this, error);
       },
     );
     return life;
@@ -93,6 +99,10 @@ export class SimulatedReplica {
   /** Its data folder is lost. */
   forgetPromises(): void {
     this.promises = new MemoryPromiseKeeper();
+  }
+
+  clearDoom(): void {
+    if (this.life !== undefined) this.life.process.doom = undefined;
   }
 
   /** Has it die when it next gets to that effect. */

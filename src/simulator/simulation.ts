@@ -50,6 +50,10 @@ export class Simulation {
         if (!profile.byzantine.includes(index))
           this.cluster.violations.add('failure', `${name} finds a twin that there is not`);
       },
+      onUnreachable: (replica) => {
+        this.note(`${replica.name} ends: its log cannot be reached`);
+        this.fate.reviveLater(replica);
+      },
     });
     const { cluster } = this;
     this.weather = new Weather(profile, Random.stream(seed, 'network'), this.tally);
@@ -147,6 +151,7 @@ export class Simulation {
 
   private onDeath(replica: SimulatedReplica, death: Death): void {
     this.tally.add(`crash-${death}`);
+    this.fate.victims.onDeath(replica);
     this.note(`${replica.name} dies ${death.replace('-', ' its ')}`);
     this.fate.reviveLater(replica);
   }
@@ -158,6 +163,9 @@ export class Simulation {
     this.note('the faults stop');
     this.weather.isCalm = true;
     this.weather.heal();
+    const { busRedis, logRedis } = this.cluster.parts;
+    for (const redis of [busRedis, logRedis]) Object.assign(redis, { outage: undefined, refusal: undefined });
+    for (const subscriber of [...this.cluster.network.subscribers]) this.cluster.network.reconnect(subscriber);
     for (const replica of this.cluster.replicas) {
       replica.clockOffsetMs = 0;
       replica.clockRate = 1;
@@ -170,11 +178,17 @@ export class Simulation {
     for (let index = 0; index < lastRequests; index++) this.workload.submitOne();
   }
 
+  /** Nobody promises progress any more: too many have lost their data. */
+  private get isExempt(): boolean {
+    return this.fate.victims.wasOverwhelmed;
+  }
+
   private isOver(): boolean {
     const { time, violations } = this.cluster;
     if (!this.isCalm || time.happened % 16 !== 0) return false;
     const sinceMs = time.now - this.calmSince;
     if (sinceMs < settleMs) return false;
+    if (this.isExempt && sinceMs > this.livenessBoundMs / 4) return true;
     const isStuck = sinceMs > this.livenessBoundMs * stuckFactor;
     if (this.workload.waiting.size > 0) {
       this.lastAnswerMs = time.now;
