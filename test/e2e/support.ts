@@ -9,6 +9,7 @@ import { poll } from '../../src/cluster/poll.js';
 import { processEnvironment, readSettings, type Settings } from '../../src/config/settings.js';
 import type { Reply } from '../../src/crypto/receipt.js';
 import { patienceMs } from '../support/processes.js';
+import type { Increment } from '../support/load.js';
 import { startTestRedis, type TestRedis } from '../support/redis-server.js';
 
 /** Longer than any one test here takes on a busy machine. */
@@ -187,52 +188,12 @@ export function signersOf({ receipt }: Reply): ReadonlySet<string> {
   return new Set(receipt.signatures.map(({ replica }) => replica));
 }
 
-/** Clients that go on incrementing one counter, one after the other's answer, until they are stopped. */
-export class Load {
-  /** The counter after each acknowledged increment. */
-  readonly values: number[] = [];
-  /** Increments that were given up: each was executed once or not at all. */
-  unanswered = 0;
-  private isStopped = false;
-  private readonly workers: readonly Promise<void>[];
-
-  constructor(
-    private readonly api: Api,
-    private readonly key: string,
-    clients: number,
-  ) {
-    this.workers = Array.from({ length: clients }, async () => {
-      while (!this.isStopped) await this.increment();
-    });
-  }
-
-  /** Waits until so many more increments were acknowledged than up to now. */
-  async acknowledges(more: number): Promise<void> {
-    const wanted = this.values.length + more;
-    const failed = Promise.all(this.workers);
-    const reached = poll(patienceMs, () => (this.values.length >= wanted ? true : undefined));
-    await Promise.race([reached, failed]);
-    if (this.values.length < wanted) throw new Error(`${this.values.length} acknowledged, not ${wanted}, in time`);
-  }
-
-  async stop(): Promise<void> {
-    this.isStopped = true;
-    await Promise.all(this.workers);
-  }
-
-  /** Whether what was acknowledged was executed once, and what was not at most once. */
-  async expectExactlyOnce(): Promise<void> {
-    const counter = Number(await this.api.value(this.key));
-    expect(new Set(this.values).size).toBe(this.values.length);
-    expect(Math.max(...this.values)).toBeLessThanOrEqual(counter);
-    expect(counter).toBeGreaterThanOrEqual(this.values.length);
-    expect(counter).toBeLessThanOrEqual(this.values.length + this.unanswered);
-  }
-
-  private async increment(): Promise<void> {
-    const { status, body } = await this.api.submit({ op: 'increment', key: this.key });
-    if (status === 200) this.values.push((body.result as { value: number }).value);
-    else if (status === 504) this.unanswered++;
-    else throw new Error(`${status} ${JSON.stringify(body)}`);
-  }
+/** For `Load`: increments by way of a gateway. */
+export function incrementsOf(api: Api): Increment {
+  return async (operation) => {
+    const { status, body } = await api.submit(operation);
+    if (status === 200) return (body.result as { value: number }).value;
+    if (status === 504 || body.code === 'bus-unavailable') return undefined;
+    throw new Error(`${status} ${JSON.stringify(body)}`);
+  };
 }
