@@ -45,7 +45,7 @@ export class Holding {
 /** What becomes of an answer: other bytes, or `undefined` for none. */
 export type Behaviour = (answer: Buffer | undefined, request: FetchState, peer: number) => Buffer | undefined;
 
-export const honest: Behaviour = (answer) => answer;
+const honest: Behaviour = (answer) => answer;
 
 /** Drives a fetcher against peers, who answer at once or never. */
 export class Transferring {

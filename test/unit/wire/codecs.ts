@@ -26,6 +26,16 @@ import {
   fetchCountMax,
 } from '../../../src/wire/service.js';
 import {
+  decodeFetchState,
+  decodeStateAnswer,
+  decodeStateChunk,
+  encodeFetchState,
+  encodeStateAnswer,
+  encodeStateChunk,
+  type StateAnswer,
+  type StateQuestion,
+} from '../../../src/wire/state-transfer.js';
+import {
   decodeCheckpoint,
   decodeFetchBatch,
   decodeNewView,
@@ -108,8 +118,36 @@ const status = fc.record({
   stableCheckpoint: u64,
   stateDigest: hexDigest,
   notVoting: textOf(100),
+  heard: fc.array(
+    fixed(8).map((value) => value.toString('hex')),
+    { maxLength: 64 },
+  ),
   refused: fc.array(fc.tuple(textOf(64), u64), { maxLength: 5 }),
 });
+
+const u8 = fc.integer({ min: 0, max: 0xff });
+const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
+const stateQuestion: fc.Arbitrary<StateQuestion> = fc.oneof(
+  fc.record({ ask: fc.constant('head') }),
+  fc.record({ ask: fc.constant('nodes'), part: u8, nodes: fc.array(u32, { minLength: 1, maxLength: 5 }) }),
+  fc.record({
+    ask: fc.constant('buckets'),
+    part: u8,
+    from: fc.array(fc.record({ bucket: u32, offset: u32 }), { minLength: 1, maxLength: 5 }),
+  }),
+);
+const hashes = fc.array(fixed(32), { maxLength: 3 }).map((list) => Buffer.concat(list));
+const stateAnswer: fc.Arbitrary<StateAnswer> = fc.oneof(
+  fc.record({ ask: fc.constant('gone') }),
+  fc.record({ ask: fc.constant('head'), time: u64, roots: fc.array(fixed(32), { maxLength: 3 }) }),
+  fc.record({ ask: fc.constant('nodes'), below: fc.array(fixed(4096), { maxLength: 2 }) }),
+  fc.record({
+    ask: fc.constant('buckets'),
+    pages: fc.array(fc.record({ hashes, items: fc.array(bytes({ max: 30 }), { maxLength: 3 }) }), { maxLength: 3 }),
+  }),
+);
+/** What every chunk of these tests carries. */
+const chunkAttachment = Buffer.from('attachment');
 
 /** The replies of an executed batch, all of them for one gateway. */
 export const executedBatch = fc
@@ -256,6 +294,19 @@ export const codecs: readonly Codec[] = [
     encodeFetchBatch,
     decodeFetchBatch,
   ),
+  codec(
+    'fetch of a state',
+    fc.record({ target: u16, nonce: u64, sequence: u64, digest: hexDigest, question: stateQuestion }),
+    encodeFetchState,
+    decodeFetchState,
+  ),
+  codec(
+    'state chunk',
+    fc.record({ target: u16, nonce: u64, attachment: fc.constant(sha256(chunkAttachment)) }),
+    encodeStateChunk,
+    (raw) => decodeStateChunk(raw, chunkAttachment),
+  ),
+  codec('answer about a state', stateAnswer, encodeStateAnswer, decodeStateAnswer),
   codec(
     'view change',
     fc.record({
