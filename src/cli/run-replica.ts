@@ -28,6 +28,8 @@ import type { Service } from './serve.js';
 
 /** How long a starting replica listens for a living process with its identity, milliseconds. */
 const probeMs = 300;
+/** The file with promises in a replica's folder. */
+const promiseFile = 'promises';
 const instancesInFlightMax = 16;
 const resendTicks = 10;
 
@@ -46,7 +48,9 @@ interface Connections {
 export async function runReplica(settings: Settings, machine: StateMachine<unknown>): Promise<Service> {
   const cleanUp: CleanUp = [];
   try {
-    const folder = await DataFolder.claim(settings.dataDir, 'replicas', settings.replicaId);
+    const folder = await DataFolder.claim(settings.dataDir, 'replicas', settings.replicaId, (path) => {
+      PromiseFile.begin(join(path, promiseFile));
+    });
     cleanUp.push(() => {
       folder.release();
     });
@@ -117,7 +121,7 @@ async function takePart(
 
   const outbox = new RedisOutbox(bus, log, keys, name);
   cleanUp.push(() => outbox.close());
-  const promises = new PromiseFile(join(folder.path, 'promises'));
+  const promises = new PromiseFile(join(folder.path, promiseFile));
   cleanUp.push(() => {
     promises.close();
   });
@@ -146,6 +150,7 @@ async function takePart(
   const subscription = await new RedisBus(busUrl, keys).subscribe(replicaChannels(name), node);
   cleanUp.push(() => subscription.close());
   node.probe();
+  cleanUp.push(() => node.stop());
   await node.restore();
   await delay(probeMs);
 
@@ -156,9 +161,8 @@ async function takePart(
     setHealth(folder, name, trouble === '' && subscription.connected, detail);
     if (!folder.isHeld) end(new QuorateError('identity-in-use', `the lock of ${folder.path} is gone`));
   }, tickMs);
-  cleanUp.push(async () => {
+  cleanUp.push(() => {
     clearInterval(timer);
-    await node.stop();
   });
   node.run(Date.now());
   logger.info({ n, f: membership.f, q: membership.q, genesis: membership.digestHex }, `${name} takes part`);

@@ -52,12 +52,18 @@ export class DataFolder {
   /**
    * Claims the folder of `name`, or, without one, the first folder that no living process holds: so that containers
    * which share a volume keep their identities when they are made anew.
+   * @param beforeKey called with the folder's path before a new identity's key is made in it
    * @throws {QuorateError} `identity-in-use` when a living process holds it
    */
-  static async claim(dataDir: string, role: Role, name: string | undefined): Promise<DataFolder> {
+  static async claim(
+    dataDir: string,
+    role: Role,
+    name: string | undefined,
+    beforeKey: (path: string) => void = () => undefined,
+  ): Promise<DataFolder> {
     const roleDir = resolve(dataDir, role);
     if (name !== undefined) {
-      const folder = await DataFolder.tryClaim(join(roleDir, name), name);
+      const folder = await DataFolder.tryClaim(join(roleDir, name), name, beforeKey);
       if (folder !== undefined) return folder;
       throw new QuorateError(
         'identity-in-use',
@@ -65,19 +71,23 @@ export class DataFolder {
       );
     }
     for (let slot = 1; slot <= replicasMax; slot++) {
-      const folder = await DataFolder.tryClaim(join(roleDir, `slot-${slot}`), '');
+      const folder = await DataFolder.tryClaim(join(roleDir, `slot-${slot}`), '', beforeKey);
       if (folder !== undefined) return folder;
     }
     throw new QuorateError('identity-in-use', `all ${replicasMax} folders below ${roleDir} are in use`);
   }
 
-  private static async tryClaim(path: string, requestedName: string): Promise<DataFolder | undefined> {
+  private static async tryClaim(
+    path: string,
+    requestedName: string,
+    beforeKey: (path: string) => void,
+  ): Promise<DataFolder | undefined> {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const holder: { folder?: DataFolder } = {};
     const starting = { name: requestedName, host: hostname(), ready: false, detail: 'starting' };
     const lock = await FolderLock.acquire(path, () => JSON.stringify(holder.folder?.health ?? starting));
     if (lock === undefined) return undefined;
-    holder.folder = new DataFolder(path, requestedName, lock, loadOrMakeKey(path), starting);
+    holder.folder = new DataFolder(path, requestedName, lock, loadOrMakeKey(path, beforeKey), starting);
     return holder.folder;
   }
 
@@ -130,9 +140,10 @@ export async function healthOfHolders(dataDir: string, role: Role): Promise<read
   );
 }
 
-function loadOrMakeKey(folder: string): Identity {
+function loadOrMakeKey(folder: string, beforeKey: (path: string) => void): Identity {
   const path = join(folder, keyFile);
   if (existsSync(path)) return identityOf(createPrivateKey(readFileSync(path)));
+  beforeKey(folder);
   const identity = generateIdentity();
   writeDurably(path, identity.privateKey.export({ type: 'pkcs8', format: 'pem' }));
   return identity;

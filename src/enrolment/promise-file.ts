@@ -1,6 +1,6 @@
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { digest, sequence, view } from '../pbft/types.js';
-import type { Promised } from '../pbft/messages.js';
+import { promisedView, type Promised } from '../pbft/messages.js';
 import type { PromiseKeeper } from '../ports/promise-keeper.js';
 import { writeDurably } from './data-folder.js';
 
@@ -18,9 +18,15 @@ const fileBytesMax = 1024 * 1024;
  */
 export class PromiseFile implements PromiseKeeper {
   settled: number;
+  isLost: boolean;
   private promises: Promised[];
-  private file: number;
+  private file: number | undefined;
   private size: number;
+
+  /** A new identity has promised nothing yet: to be told before its key is there, so that a missing file means a lost one. */
+  static begin(path: string): void {
+    if (!existsSync(path)) writeDurably(path, Buffer.alloc(0));
+  }
 
   constructor(private readonly path: string) {
     const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
@@ -28,11 +34,13 @@ export class PromiseFile implements PromiseKeeper {
     this.settled = settledIn(bytes);
     this.forget(this.settled); // appending leaves what was forgotten in the file
     this.size = 0;
-    this.file = this.rewrite();
+    this.isLost = !existsSync(path);
+    if (!this.isLost) this.file = this.rewrite();
   }
 
   keep(promises: readonly Promised[]): void {
     if (promises.length === 0) return;
+    if (this.file === undefined) throw new Error('promises cannot be kept before those that were lost are recalled');
     if (this.size > fileBytesMax) {
       closeSync(this.file);
       this.file = this.rewrite();
@@ -47,6 +55,13 @@ export class PromiseFile implements PromiseKeeper {
     return this.promises;
   }
 
+  recall(settled: number, asked: number): void {
+    this.settled = settled;
+    this.promises = [promisedView(view(asked))];
+    this.file = this.rewrite();
+    this.isLost = false;
+  }
+
   forget(upTo: number): void {
     this.settled = Math.max(this.settled, upTo);
     const views = this.promises.filter(({ kind }) => kind === 'view-change').sort((a, b) => b.view - a.view);
@@ -54,7 +69,7 @@ export class PromiseFile implements PromiseKeeper {
   }
 
   close(): void {
-    closeSync(this.file);
+    if (this.file !== undefined) closeSync(this.file);
   }
 
   /** Writes what still matters into a new file and opens it for appending. */

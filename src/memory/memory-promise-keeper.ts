@@ -1,9 +1,11 @@
-import type { Promised } from '../pbft/messages.js';
+import { promisedView, type Promised } from '../pbft/messages.js';
+import { view } from '../pbft/types.js';
 import type { PromiseKeeper } from '../ports/promise-keeper.js';
 
 /** Promises that outlive a replica which a test or a simulator crashes, as a data folder does. */
 export class MemoryPromiseKeeper implements PromiseKeeper {
   settled = 0;
+  isLost = false;
   private promises: Promised[] = [];
 
   keep(promises: readonly Promised[]): void {
@@ -12,6 +14,19 @@ export class MemoryPromiseKeeper implements PromiseKeeper {
 
   read(): readonly Promised[] {
     return this.promises;
+  }
+
+  /** Somebody deletes them. */
+  lose(): void {
+    this.promises = [];
+    this.settled = 0;
+    this.isLost = true;
+  }
+
+  recall(settled: number, asked: number): void {
+    this.settled = settled;
+    this.promises = [promisedView(view(asked))];
+    this.isLost = false;
   }
 
   forget(upTo: number): void {

@@ -1,4 +1,4 @@
-import type { Digest, ReplicaIndex, SequenceNumber, View } from './types.js';
+import { digest, sequence, type Digest, type ReplicaIndex, type SequenceNumber, type View } from './types.js';
 
 /** One client's request for one operation (paper §4.1: ⟨REQUEST, o, t, c⟩). */
 export interface Request {
@@ -119,6 +119,13 @@ export interface Promised {
   readonly view: View;
   readonly sequence: SequenceNumber;
   readonly digest: Digest;
+}
+
+const noDigest = digest('0'.repeat(64));
+
+/** The promise that nothing of a lower view is said any more. */
+export function promisedView(asked: View): Promised {
+  return { kind: 'view-change', view: asked, sequence: sequence(0), digest: noDigest };
 }
 
 /**

@@ -11,6 +11,10 @@ export interface PromiseKeeper {
   read(): readonly Promised[];
   /** Up to here promises were forgotten: nothing may be said there again. */
   readonly settled: number;
+  /** There were promises, and they are gone: nothing may be promised before `recall`. */
+  readonly isLost: boolean;
+  /** What was lost may have been anything up to this sequence number, and views up to this one. */
+  recall(settled: number, view: number): void;
   /** Votes at or below this sequence number no longer matter, nor views below the highest. */
   forget(upTo: number): void;
 }

@@ -1,10 +1,16 @@
 import type { Configuration } from '../pbft/configuration.js';
 import type { Effect, ReplyStatement } from '../pbft/effects.js';
 import type { Input } from '../pbft/inputs.js';
-import type { CommittedCertificate, PhaseMessage, Promised, ReplicaMessage } from '../pbft/messages.js';
+import {
+  promisedView,
+  type CommittedCertificate,
+  type PhaseMessage,
+  type Promised,
+  type ReplicaMessage,
+} from '../pbft/messages.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { Replica } from '../pbft/replica.js';
-import { digest, sequence, type Digest, type SequenceNumber } from '../pbft/types.js';
+import type { Digest, SequenceNumber } from '../pbft/types.js';
 import type { Channel } from '../ports/bus.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
@@ -43,8 +49,6 @@ export interface HostOptions {
   /** Asks peers for the state of a checkpoint. */
   readonly onStateWanted: (wanted: Extract<Effect, { kind: 'fetch-state' }>) => void;
 }
-
-const noDigest = digest('0'.repeat(64));
 
 /**
  * Steps the core and carries its effects out, in their order: what is to be persisted is in the log before anything
@@ -186,7 +190,7 @@ export class Host {
         this.promised.push(message);
         break;
       case 'view-change':
-        this.promised.push({ kind: 'view-change', view: message.view, sequence: sequence(0), digest: noDigest });
+        this.promised.push(promisedView(message.view));
         break;
       case 'checkpoint':
       case 'new-view':

@@ -9,6 +9,7 @@ const none = '00'.repeat(incarnationBytes);
 
 export interface PresenceOptions {
   readonly self: number;
+  readonly n: number;
   /** Random, 8 bytes as hexadecimal digits, drawn anew by each process. */
   readonly incarnation: string;
   /** Milliseconds since 1970. */
@@ -16,10 +17,10 @@ export interface PresenceOptions {
   readonly opener: Opener;
   readonly sealer: Sealer;
   /** The rest of what a status says. */
-  describe(): Omit<Status, 'incarnation' | 'rival' | 'startedAt'>;
+  describe(): Omit<Status, 'incarnation' | 'rival' | 'startedAt' | 'heard'>;
   announce(publications: readonly Publication[]): void;
-  /** A peer's word on itself. */
-  onPeer(replica: number, status: Status): void;
+  /** A peer's word on itself; `isFresh` when it was given after the peer had heard of this process. */
+  onPeer(replica: number, status: Status, isFresh: boolean): void;
   /** A living process has the same identity, and this one is the younger: it must end (rule 35). */
   onTwin(): void;
 }
@@ -31,14 +32,17 @@ export interface PresenceOptions {
  */
 export class Presence {
   private rival = none;
+  private readonly heard: string[];
   /** Until it votes, a process gives way to any living twin. */
   isProbing = true;
 
-  constructor(private readonly options: PresenceOptions) {}
+  constructor(private readonly options: PresenceOptions) {
+    this.heard = Array.from({ length: options.n }, () => none);
+  }
 
   announce(): void {
     const { incarnation, startedAt, sealer } = this.options;
-    const status = { ...this.options.describe(), incarnation, startedAt, rival: this.rival };
+    const status = { ...this.options.describe(), incarnation, startedAt, rival: this.rival, heard: this.heard };
     this.options.announce(packets('status', [sealer.seal('status', encodeStatus(status))]));
   }
 
@@ -50,8 +54,14 @@ export class Presence {
     if (!this.options.opener.verify(frame)) return 'bad-signature';
     if (isOwn && status.incarnation === this.options.incarnation) return 'duplicate';
     if (isOwn) this.onOwnIdentity(status);
-    else this.options.onPeer(frame.signer, status);
+    else this.onPeer(frame.signer, status);
     return undefined;
+  }
+
+  private onPeer(replica: number, status: Status): void {
+    this.heard[replica] = status.incarnation;
+    const { self, incarnation } = this.options;
+    this.options.onPeer(replica, status, status.heard[self] === incarnation);
   }
 
   private onOwnIdentity(status: Status): void {

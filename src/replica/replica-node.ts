@@ -18,6 +18,7 @@ import { Inbox, type ServiceFrames } from './inbox.js';
 import { Library, type CertificateParts } from './library.js';
 import { MessageBook } from './message-book.js';
 import { Presence } from './presence.js';
+import { Recall } from './recall.js';
 import { restore } from './restore.js';
 import { StateSync } from './state-sync.js';
 import type { Service } from './service.js';
@@ -75,6 +76,8 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
   private readonly sealer: Sealer;
   private readonly book: MessageBook;
   private readonly batches: BatchBook;
+  /** Set while it must learn from its peers what it may have said. */
+  private recall: Recall | undefined;
   private isRunning = false;
   private batchTarget = 0;
   /** How many statuses of each peer were heard. */
@@ -105,12 +108,15 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     this.presence = new Presence({
       ...options,
       self,
+      n,
       opener: this.opener,
       sealer: this.sealer,
       announce,
       describe: () => this.describe(),
-      onPeer: (replica, status) => {
-        this.onPeer(replica, status);
+      onPeer: (replica, status, isFresh) => {
+        if (isFresh) this.recall?.onFresh(replica, status);
+        else if (this.recall !== undefined && !this.isRunning) this.presence.announce(); // it has not heard of us yet
+        if (this.isRunning) this.onPeer(replica, status);
       },
       onTwin: () => {
         options.onTwin();
@@ -137,9 +143,20 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     this.presence.announce();
   }
 
-  /** Reads the log back. */
+  /**
+   * Reads the log back. When what this identity has promised is lost, its peers are asked first, which takes until
+   * enough of them are there.
+   * @throws {QuorateError} `shutting-down` when it is stopped meanwhile
+   */
   async restore(): Promise<void> {
     const { host, opener, book } = this;
+    const { configuration, promises, logger } = this.options;
+    if (promises.isLost) {
+      logger.error({}, 'what this replica has promised is lost: it asks its peers what that may have been (rule 28)');
+      this.recall = new Recall(configuration);
+      const past = await this.recall.past;
+      promises.recall(past.sequence, past.view);
+    }
     await restore({ ...this.options, host, opener, book });
   }
 
@@ -153,6 +170,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
 
   async stop(): Promise<void> {
     this.isRunning = false;
+    this.recall?.close();
     this.sync.close();
     await this.host.stop();
   }
@@ -277,7 +295,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     this.options.outbox.announce(packets('state', [this.sealer.seal('fetch-batch', body)]));
   }
 
-  private describe(): Omit<Status, 'incarnation' | 'rival' | 'startedAt'> {
+  private describe(): Omit<Status, 'incarnation' | 'rival' | 'startedAt' | 'heard'> {
     const { replica, refusals, contradictions, notVoting } = this.host;
     const fetching = this.sync.fetching === undefined ? '' : `fetches the state after ${this.sync.fetching}`;
     const waiting = replica.isChangingView ? `asks for view ${replica.view}` : fetching;

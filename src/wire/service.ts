@@ -1,4 +1,5 @@
 import { limits } from '../pbft/configuration.js';
+import { replicasMax } from '../pbft/quorum.js';
 import type { Digest } from '../pbft/types.js';
 import { Reader, Writer, demand } from './bytes.js';
 import { readCredential, writeCredential, type Credential } from './credential.js';
@@ -16,6 +17,8 @@ export interface Status {
   readonly lastExecuted: number;
   readonly stableCheckpoint: number;
   readonly stateDigest: Digest;
+  /** Which process of each replica it has heard last, in the membership's order; zeros where it has heard none. */
+  readonly heard: readonly string[];
   /** Empty while it votes, else why it does not. */
   readonly notVoting: string;
   /** Frames refused since the start, by reason. */
@@ -27,7 +30,8 @@ const reasonBytesMax = 200;
 const reasonsMax = 64;
 
 export function encodeStatus(status: Status): Buffer {
-  const writer = new Writer()
+  const writer = new Writer();
+  writer
     .raw(Buffer.from(status.incarnation, 'hex'))
     .raw(Buffer.from(status.rival, 'hex'))
     .u64(status.startedAt)
@@ -35,7 +39,8 @@ export function encodeStatus(status: Status): Buffer {
     .u64(status.lastExecuted)
     .u64(status.stableCheckpoint)
     .digest(status.stateDigest)
-    .text(status.notVoting.slice(0, reasonBytesMax));
+    .text(status.notVoting.slice(0, reasonBytesMax))
+    .list(status.heard, (incarnation) => writer.raw(Buffer.from(incarnation, 'hex')));
   return writer.list(status.refused, ([reason, count]) => writer.text(reason).u64(count)).done();
 }
 
@@ -51,6 +56,7 @@ export function decodeStatus(body: Buffer): Status {
     stableCheckpoint: reader.u64(),
     stateDigest: reader.digest(),
     notVoting: reader.text(reasonBytesMax * 3),
+    heard: reader.list(replicasMax, () => reader.take(incarnationBytes).toString('hex')),
     refused: reader.list(reasonsMax, () => [reader.text(64), reader.u64()] as const),
   };
   reader.end();

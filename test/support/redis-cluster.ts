@@ -105,6 +105,7 @@ export class RedisCluster {
     const connection = new Connection(url);
     await connection.open();
     const outbox = new RedisOutbox(connection, connection, this.keys, name);
+    PromiseFile.begin(join(this.folder, name));
     const promises = new PromiseFile(join(this.folder, name));
     const log = new RedisMessageLog(connection, this.keys, name);
     const ports = { bus: new RedisBus(url, this.keys), outbox, log, promises };

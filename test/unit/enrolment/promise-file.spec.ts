@@ -25,6 +25,7 @@ describe('a file of promises', () => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'quorate-promises-'));
     path = join(folder, 'promises');
+    PromiseFile.begin(path);
   });
 
   afterEach(() => {

@@ -33,7 +33,7 @@ function bundleOf(requests: readonly (typeof request)[]): Buffer {
 function status(change: Partial<service.Status>): Buffer {
   const id = '00'.repeat(service.incarnationBytes);
   const numbers = { startedAt: 0, view: 0, lastExecuted: 0, stableCheckpoint: 0 };
-  const base = { incarnation: id, rival: id, ...numbers, stateDigest: zeros, notVoting: '', refused: [] };
+  const base = { incarnation: id, rival: id, ...numbers, stateDigest: zeros, notVoting: '', heard: [], refused: [] };
   return service.encodeStatus({ ...base, ...change });
 }
 
@@ -125,6 +125,11 @@ const caps: [string, (step: 0 | 1) => Buffer, (bytes: Buffer) => unknown][] = [
   [
     'reasons in a STATUS',
     (step) => status({ refused: Array.from({ length: 64 + step }, () => ['reason', 1] as const) }),
+    service.decodeStatus,
+  ],
+  [
+    'processes heard',
+    (step) => status({ heard: Array.from({ length: 64 + step }, () => '00'.repeat(8)) }),
     service.decodeStatus,
   ],
   ['bytes of a reason', (step) => status({ refused: [['r'.repeat(64 + step), 1]] }), service.decodeStatus],
