@@ -14,9 +14,9 @@ export const stateTransferLimits = {
   /** Buckets that one question asks for. */
   bucketsMax: 256,
   /** Questions that one replica asks another in a tick. */
-  questionsPerTickMax: 4,
-  /** Bytes that an answer is filled up to; a bucket's hashes and one item it may hold in any case. */
-  answerBytes: 1024 * 1024,
+  questionsPerTickMax: 2,
+  /** Bytes that an answer is filled up to, so that nobody is kept from the rest for long; a bucket's hashes and one item it may hold in any case. */
+  answerBytes: 512 * 1024,
   /** Items of one bucket: so many hashes are 2 MiB. */
   bucketItemsMax: 65_536,
   /** Bytes of one item's encoding. */
