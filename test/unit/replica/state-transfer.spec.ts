@@ -53,7 +53,7 @@ describe('state transfer', () => {
     for (const peer of [0, 1, 2])
       expect(transferring.requests.filter(({ target }) => target === peer).length).toBeGreaterThan(9);
     expect([own.first.map.snapshotCount, theirs.first.map.snapshotCount]).toEqual([1, 1]);
-  });
+  }, 120_000);
 
   it('costs only what differs', () => {
     const content = entries(20_000);
