@@ -106,7 +106,7 @@ export class Workload {
       ...(isKeyed ? { idempotencyKey: random.pick(idempotencyKeys) } : {}),
     };
     const sent: Json = isKeyed ? { op: 'increment', key: `key ${options.idempotencyKey ?? ''}`, by: 1 } : operation;
-    this.track(`${JSON.stringify(sent)}`, async (start) => {
+    this.track(JSON.stringify(sent), async (start) => {
       const reply = await gateway.client.submit(sent, options);
       this.replies.onReply({
         what: `${JSON.stringify(sent)} at ${start}`,

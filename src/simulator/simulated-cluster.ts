@@ -21,9 +21,9 @@ export interface SimulatedClusterOptions {
   readonly latency: Latency;
   /** Told what happens, a line for each message and each fault; `undefined`: nobody wants to know, which is faster. */
   readonly onLine: ((line: string) => void) | undefined;
-  onDeath(replica: SimulatedReplica, death: Death): void;
-  onTwin(replica: SimulatedReplica): void;
-  onUnreachable(replica: SimulatedReplica): void;
+  readonly onDeath: (replica: SimulatedReplica, death: Death) => void;
+  readonly onTwin: (replica: SimulatedReplica) => void;
+  readonly onUnreachable: (replica: SimulatedReplica) => void;
 }
 
 /** Replicas, gateways and what lies between them, with the checkers that watch them. */

@@ -1,5 +1,5 @@
 import { QuorateError } from '../errors.js';
-import { MemoryPromiseKeeper } from '../memory/memory-promise-keeper.js';
+import type { MemoryPromiseKeeper } from '../memory/memory-promise-keeper.js';
 import type { Promised } from '../pbft/messages.js';
 import type { Publication } from '../ports/bus.js';
 import type { LogWrite, MessageLog } from '../ports/message-log.js';

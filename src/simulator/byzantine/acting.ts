@@ -9,7 +9,7 @@ import { fabricate, farOffViewChange, newViewOnAny } from './view-lies.js';
 /** What a Byzantine replica does now and then of itself. */
 interface Action {
   readonly kind: FaultKind;
-  act(traitor: Traitor): void;
+  readonly act: (traitor: Traitor) => void;
 }
 
 /** PREPAREs and COMMITs for whatever was proposed, to whom it likes. */

@@ -1,6 +1,6 @@
 import { sha256 } from '../../crypto/digest.js';
 import type { FaultKind } from '../fault-kinds.js';
-import { digest as asDigest } from '../../pbft/types.js';
+import type { Digest } from '../../pbft/types.js';
 import { decoded, type Frame } from '../../wire/frame.js';
 import { decodePhaseBody, digestOfBatchBytes, encodePhaseBody } from '../../wire/phase.js';
 import {
@@ -29,7 +29,7 @@ export interface Reworking {
   /** How often it tries to. */
   readonly probability: number;
   /** `undefined`: it has nothing to make of this one. */
-  rework(frame: Frame, traitor: Traitor): Version | undefined;
+  readonly rework: (frame: Frame, traitor: Traitor) => Version | undefined;
 }
 
 /** Bytes of a batch before its bundles: the view, then the time. */
@@ -41,7 +41,7 @@ function divided(traitor: Traitor, one: Buffer | undefined, other: Buffer | unde
   return (to) => (half.has(to) ? other : one);
 }
 
-export function falseDigest(traitor: Traitor): ReturnType<typeof asDigest> {
+export function falseDigest(traitor: Traitor): Digest {
   return sha256(Buffer.from(`a lie ${traitor.random.below(2 ** 32)}`));
 }
 

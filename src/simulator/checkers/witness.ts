@@ -1,10 +1,8 @@
-import type { ReplyTable } from '../../pbft/effects.js';
 import type { Promised, Request } from '../../pbft/messages.js';
 import type { Digest, SequenceNumber } from '../../pbft/types.js';
 import type { Publication } from '../../ports/bus.js';
 import type { LogWrite } from '../../ports/message-log.js';
 import { nullBatch } from '../../replica/batch-book.js';
-import type { Transfer } from '../../replica/checkpointed-state.js';
 import type { Service } from '../../replica/service.js';
 import { StateMachineService } from '../../replica/state-machine-service.js';
 import KeyValueService from '../../state-machine/key-value.js';
@@ -94,10 +92,14 @@ class WatchedService extends StateMachineService {
 
   onInstalled: (sequence: number) => void = () => undefined;
 
-  override install(transfer: Transfer): ReplyTable {
-    const table = super.install(transfer);
-    this.onInstalled(transfer.head.sequence);
-    return table;
+  constructor(...parts: ConstructorParameters<typeof StateMachineService>) {
+    super(...parts);
+    const install = this.checkpoints.install.bind(this.checkpoints);
+    this.checkpoints.install = (transfer) => {
+      const snapshot = install(transfer);
+      this.onInstalled(transfer.head.sequence);
+      return snapshot;
+    };
   }
 
   override execute(request: Request, context: Context) {
