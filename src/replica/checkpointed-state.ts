@@ -10,8 +10,9 @@ import { Writer } from '../wire/bytes.js';
  *   const state = new CheckpointedState([merkleState, replyTree]);   // parts 0 and 1
  *   const fetcher = new StateFetcher(state, self);                   // state-fetcher.ts: asks peers, verifies
  *   const server = new StateServer(state);                           // state-server.ts: answers peers
- *   const store = new CheckpointStore(state);                        // checkpoint-store.ts: writes to the log's place 'state'
- *   const collection = new LogCollection(logSize);                   // collection.ts: which hashes may go
+ *   const found = await loadCheckpoint({ log, state, opener, n });   // checkpoint-loader.ts: at a start, before anything else
+ *   const store = new CheckpointStore(state, found);                 // checkpoint-store.ts: writes to the log's place 'state'
+ *   const collection = new LogCollection(logSize, ownHash);          // collection.ts: which hashes may go
  *
  * - The core takes a checkpoint: `state.freeze(sequence, time).digest`.
  * - It becomes stable: `state.dropBelow(sequence)`, then `store.onStable(…)`, which may need what it holds by then.
