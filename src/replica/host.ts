@@ -7,6 +7,7 @@ import {
   type PhaseMessage,
   type Promised,
   type ReplicaMessage,
+  type StableCheckpoint,
 } from '../pbft/messages.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { Replica } from '../pbft/replica.js';
@@ -46,6 +47,8 @@ export interface HostOptions {
   readonly onFailure: (error: unknown) => void;
   /** Asks a peer for a batch that the new view orders. */
   readonly onBatchWanted: (place: SequenceNumber, wanted: Digest) => void;
+  /** Told what is stable now, once the core has been told. */
+  readonly onStable: (checkpoint: StableCheckpoint) => void;
   /** Asks peers for the state of a checkpoint. */
   readonly onStateWanted: (wanted: Extract<Effect, { kind: 'fetch-state' }>) => void;
 }
@@ -65,6 +68,8 @@ export class Host {
   private readonly statements = new WeakMap<ReplyStatement, { readonly body: Buffer; readonly signature: Buffer }>();
   private promised: Promised[] = [];
   private isSending = false;
+  /** Whether something that keeps the house waits to go out, or is under way. */
+  private housekeeping: 'none' | 'waits' | 'goes out' = 'none';
   private isFlushDue = false;
   private isStopped = false;
   private idle: (() => void) | undefined;
@@ -109,6 +114,19 @@ export class Host {
     this.scheduleFlush();
   }
 
+  /**
+   * Has something written that is not the protocol's, with what goes out next; one such thing at a time, so that it does
+   * not pile up while Redis is away.
+   */
+  keepHouse(write: (turn: TurnBuilder) => void): void {
+    if (this.isStopped || this.housekeeping !== 'none') return;
+    const { revision } = this.turn;
+    write(this.turn);
+    if (this.turn.revision === revision) return;
+    this.housekeeping = 'waits';
+    this.scheduleFlush();
+  }
+
   /** Says nothing more, and resolves once what was said is out, or can't get out. */
   async stop(): Promise<void> {
     this.isStopped = true;
@@ -141,6 +159,7 @@ export class Host {
       case 'stable':
         this.turn.write('replica', 'stable-checkpoint', Buffer.from(String(effect.checkpoint.sequence)));
         this.options.promises.forget(effect.checkpoint.sequence);
+        this.options.onStable(effect.checkpoint);
         break;
       case 'forward':
         for (const bundle of effect.bundles) this.turn.publish('request', this.options.batches.frameOf(bundle));
@@ -234,6 +253,7 @@ export class Host {
       return;
     }
     this.promised = [];
+    if (this.housekeeping === 'waits') this.housekeeping = 'goes out';
     void this.options.outbox
       .send(this.turn.take())
       .catch((error: unknown) => {
@@ -241,6 +261,7 @@ export class Host {
       })
       .finally(() => {
         this.isSending = false;
+        if (this.housekeeping === 'goes out') this.housekeeping = 'none';
         if (this.turn.isEmpty || this.isStopped) this.idle?.();
         else this.flush();
       });

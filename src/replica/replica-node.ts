@@ -45,6 +45,8 @@ export function replicaChannels(name: string): readonly Channel[] {
 export const tickMs = 50;
 /** A status goes out this often. */
 const statusTicks = 10;
+/** Whether the stored checkpoint is still there is looked at so often. */
+const storeCheckTicks = 200;
 
 export interface ReplicaNodeOptions {
   readonly configuration: Configuration;
@@ -101,10 +103,14 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     const onStateWanted: StateSync['want'] = (wanted) => {
       this.sync.want(wanted);
     };
-    this.host = new Host({ ...options, book, batches, sealer, onBatchWanted, onStateWanted });
+    const onStable: StateSync['onStable'] = (checkpoint) => {
+      this.sync.onStable(checkpoint);
+    };
+    this.host = new Host({ ...options, book, batches, sealer, onBatchWanted, onStateWanted, onStable });
     this.inbox = new Inbox({ self, host: this.host, opener, sealer, book, batches, services: this });
     const announce = outbox.announce.bind(outbox);
-    this.sync = new StateSync({ ...options, self, host: this.host, opener, sealer, announce });
+    const retention = configuration.options.logSize;
+    this.sync = new StateSync({ ...options, self, host: this.host, opener, sealer, book, announce, retention });
     this.presence = new Presence({
       ...options,
       self,
@@ -157,7 +163,8 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
       const past = await this.recall.past;
       promises.recall(past.sequence, past.view);
     }
-    await restore({ ...this.options, host, opener, book });
+    const stored = await restore({ ...this.options, host, opener, book });
+    this.sync.begin(stored, await this.options.log.readReplica());
   }
 
   /** Takes part from now on. */
@@ -190,6 +197,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     }
     this.sync.tick();
     if (++this.ticks % statusTicks === 0) this.presence.announce();
+    if (this.ticks % storeCheckTicks === 0 && isReachable) void this.sync.checkStore(this.options.log);
   }
 
   onPayload(channel: Channel, payload: Buffer): void {
@@ -198,7 +206,9 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
 
   /** What was published while we were cut off is lost: say where we are, and hear where the others are (rule 29). */
   onConnected(): void {
-    if (this.isRunning) this.presence.announce();
+    if (!this.isRunning) return;
+    this.presence.announce();
+    void this.sync.checkStore(this.options.log);
   }
 
   onDisconnected(): void {

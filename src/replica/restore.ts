@@ -7,9 +7,12 @@ import type { PromiseKeeper } from '../ports/promise-keeper.js';
 import type { Opener } from '../wire/envelope.js';
 import type { Frame } from '../wire/frame.js';
 import type { Kind } from '../wire/kinds.js';
+import { loadCheckpoint } from './checkpoint-loader.js';
+import type { StoredState } from './checkpoint-store.js';
 import type { Host } from './host.js';
 import { certificateIn, fields, readEntry, type LogEntry } from './log-entries.js';
 import type { MessageBook } from './message-book.js';
+import type { Service } from './service.js';
 
 /** Sequence numbers that are read at once. */
 const readAhead = 64;
@@ -22,6 +25,7 @@ export interface RestoreOptions {
   readonly book: MessageBook;
   readonly genesisDigest: Buffer;
   readonly names: readonly string[];
+  readonly service: Service;
   readonly logger: Logger;
 }
 
@@ -29,10 +33,13 @@ export interface RestoreOptions {
  * Reads a replica's own log back after a restart. The log is not trusted (rule 30): a batch is executed again only on q
  * verified COMMITs, everything else is verified as if it came over the bus, and what this identity has promised comes
  * from its data folder: a log that was deleted, edited or rolled back can neither change history nor make the replica
- * contradict itself.
+ * contradict itself. The state comes from the stored checkpoint if q replicas vouch for it, and from peers otherwise.
+ *
+ * @returns the checkpoint that is stored, for the store to go on from
  */
-export async function restore(options: RestoreOptions): Promise<void> {
+export async function restore(options: RestoreOptions): Promise<StoredState | undefined> {
   const { host, logger, promises, log } = options;
+  const stored = await restoreState(options);
   await executeAgain(options);
   const own = await log.readReplica();
   for (const name of options.names) restoreView(options, own[fields.checkpoint(name)], 'checkpoint');
@@ -46,12 +53,34 @@ export async function restore(options: RestoreOptions): Promise<void> {
   const { lastExecuted, view, isAmnesiac } = host.replica;
   if (isAmnesiac) logger.error({}, 'the log in Redis has lost what this replica has voted for (rule 28)');
   logger.info({ lastExecuted, view }, `read the log back up to ${lastExecuted}`);
+  return stored;
+}
+
+/** The state of the stored checkpoint, if there is one and it is genuine: the log goes on from there. */
+async function restoreState({
+  host,
+  log,
+  opener,
+  book,
+  names,
+  service,
+}: RestoreOptions): Promise<StoredState | undefined> {
+  const stored = await loadCheckpoint({ log, state: service.checkpoints, opener, n: names.length });
+  if (stored === undefined) return undefined;
+  const { head, digest } = stored.snapshot;
+  const proof = stored.proof.flatMap((bytes): Checkpoint[] => {
+    const message = openVerified(opener, bytes, 'checkpoint', (frame) => book.checkpoint(frame));
+    return typeof message === 'string' ? [] : [message];
+  });
+  const replies = service.replyTable();
+  host.step({ kind: 'state', sequence: sequence(head.sequence), digest, time: head.time, replies, proof });
+  return stored;
 }
 
 /** Executes again what is proven to be committed, up to the first gap; the rest comes from peers. */
 async function executeAgain(options: RestoreOptions): Promise<void> {
   const { host, book, opener, names } = options;
-  for await (const entry of entriesFrom(options, 1, Number.MAX_SAFE_INTEGER)) {
+  for await (const entry of entriesFrom(options, host.replica.lastExecuted + 1, Number.MAX_SAFE_INTEGER)) {
     const found = certificateIn(entry, names.length, opener);
     if (found === undefined) return;
     const certificate = book.certificate(

@@ -6,8 +6,10 @@ import type { CheckpointedState, Transfer } from './checkpointed-state.js';
 export interface Service extends Application {
   /** Its state, and the reply cache beside it, as checkpoints hold them. */
   readonly checkpoints: CheckpointedState;
-  /** Becomes what a checkpoint held. @returns the reply cache in it, for the core */
-  install(transfer: Transfer): ReplyTable;
+  /** Becomes what a checkpoint held. */
+  install(transfer: Transfer): void;
+  /** The reply cache as its last checkpoint holds it, for the core. */
+  replyTable(): ReplyTable;
   /** Whether these are the bytes of an operation that the state machine takes. */
   isValidOperation(operation: Uint8Array): boolean;
   /** Answers a question; `undefined` when there is no such thing. */

@@ -34,8 +34,11 @@ export class StateMachineService implements Service {
     return this.checkpoints.freeze(sequence, time).digest;
   }
 
-  install(transfer: Transfer): ReplyTable {
+  install(transfer: Transfer): void {
     this.checkpoints.install(transfer);
+  }
+
+  replyTable(): ReplyTable {
     return this.replies.table();
   }
 

@@ -1,14 +1,19 @@
 import { sha256 } from '../crypto/digest.js';
 import type { Effect } from '../pbft/effects.js';
+import type { StableCheckpoint } from '../pbft/messages.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { sequence } from '../pbft/types.js';
 import type { Publication } from '../ports/bus.js';
+import type { MessageLog } from '../ports/message-log.js';
 import type { Logger } from '../ports/logger.js';
 import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
 import { packets } from '../wire/packets.js';
 import { decodeFetchState, decodeStateChunk, encodeFetchState, encodeStateChunk } from '../wire/state-transfer.js';
+import { CheckpointStore, type StoredState } from './checkpoint-store.js';
+import { LogCollection } from './collection.js';
 import type { Host } from './host.js';
+import type { MessageBook } from './message-book.js';
 import type { Service } from './service.js';
 import { StateFetcher } from './state-fetcher.js';
 import { StateServer } from './state-server.js';
@@ -18,18 +23,27 @@ export interface StateSyncOptions {
   readonly names: readonly string[];
   readonly host: Host;
   readonly service: Service;
+  readonly book: MessageBook;
+  /** Sequence numbers below the stable checkpoint whose hashes stay: for peers that are a little behind, and readers. */
+  readonly retention: number;
   readonly opener: Opener;
   readonly sealer: Sealer;
   readonly logger: Logger;
   readonly announce: (publications: readonly Publication[]) => void;
 }
 
-/** State transfer on the bus (rule 25): asks peers for what the core wants, installs it, and answers peers. */
+/**
+ * What becomes of checkpoints: the stable one is stored, the log below it goes; what the core wants is fetched from peers
+ * and installed, and peers are answered (rules 23, 25 and 26).
+ */
 export class StateSync {
   private readonly fetcher: StateFetcher;
   private readonly server: StateServer;
   /** States that were fetched and installed since the start. */
   transfers = 0;
+  /** Both made once the log is read back. */
+  private store: CheckpointStore | undefined;
+  private collection: LogCollection | undefined;
 
   constructor(private readonly options: StateSyncOptions) {
     this.fetcher = new StateFetcher(options.service.checkpoints, options.self);
@@ -41,6 +55,38 @@ export class StateSync {
     return this.fetcher.sequence;
   }
 
+  /**
+   * Whether what is stored is still there: whoever runs Redis may have deleted it. Asked while nothing is being stored, so
+   * that what is read is what was written last.
+   */
+  async checkStore(log: MessageLog): Promise<void> {
+    const { store } = this;
+    if (store?.isIdle !== true) return;
+    const { sequence: before } = store;
+    const own = await log.readReplica().catch(() => undefined); // who cannot be asked now is asked again
+    if (own === undefined || !store.isIdle || store.sequence !== before || !store.onReadBack(own)) return;
+    this.options.logger.warn({}, 'the stored checkpoint is gone; it is written anew');
+  }
+
+  /** The log is read back: what is stored, and the replica's own hash as it was read. */
+  begin(stored: StoredState | undefined, own: Readonly<Record<string, Buffer>>): void {
+    const { service, retention } = this.options;
+    this.store = new CheckpointStore(service.checkpoints, stored);
+    this.collection = new LogCollection(retention, own);
+  }
+
+  onStable({ sequence: place, proof }: StableCheckpoint): void {
+    const { service, book } = this.options;
+    service.checkpoints.dropBelow(place);
+    const digest = proof[0]?.digest;
+    if (digest === undefined) return;
+    this.store?.onStable(
+      place,
+      digest,
+      proof.map((checkpoint) => book.frameOf(checkpoint)),
+    );
+  }
+
   want(wanted: Extract<Effect, { kind: 'fetch-state' }>): void {
     if (this.fetcher.sequence === undefined) {
       this.options.logger.warn({ sequence: wanted.sequence }, 'fetches the state of a checkpoint from its peers');
@@ -49,7 +95,12 @@ export class StateSync {
   }
 
   tick(): void {
-    const { replica } = this.options.host;
+    const { host } = this.options;
+    const { replica } = host;
+    host.keepHouse((turn) => {
+      this.store?.tick(turn);
+      this.collection?.tick(this.store?.sequence ?? 0, replica.stable.sequence, turn);
+    });
     this.server.onTick();
     if (this.fetcher.sequence === undefined) return;
     if (this.fetcher.sequence <= replica.lastExecuted && !replica.isCorrupt) {
@@ -90,6 +141,7 @@ export class StateSync {
   close(): void {
     this.fetcher.stop();
     this.server.close();
+    this.store?.close();
   }
 
   private ask(): void {
@@ -107,7 +159,8 @@ export class StateSync {
     const { head, digest } = transfer;
     const place = sequence(head.sequence);
     if (host.replica.wantsState(place, digest)) {
-      const replies = service.install(transfer);
+      service.install(transfer);
+      const replies = service.replyTable();
       host.step({ kind: 'state', sequence: place, digest, time: head.time, replies, proof: [] });
       this.transfers++;
       logger.info({ sequence: place }, 'goes on from a state that it has fetched');

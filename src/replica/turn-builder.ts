@@ -16,6 +16,8 @@ export class TurnBuilder {
   private isStateRemoved = false;
   /** Bytes collected so far. */
   bytes = 0;
+  /** Grows with everything that is added. */
+  revision = 0;
 
   get isEmpty(): boolean {
     const isNothingRemoved = this.removedPlaces.size === 0 && this.removedFields.size === 0 && !this.isStateRemoved;
@@ -23,6 +25,7 @@ export class TurnBuilder {
   }
 
   write(place: LogPlace, field: string, value: Uint8Array): void {
+    this.revision++;
     const fields = this.writes.get(place) ?? new Map<string, Uint8Array>();
     fields.set(field, value);
     this.writes.set(place, fields);
@@ -31,6 +34,7 @@ export class TurnBuilder {
 
   /** Removes the whole hash of a sequence number; fields of the state's, or all of them. */
   remove(removal: Removal): void {
+    this.revision++;
     if (removal.place !== 'state') {
       this.writes.delete(removal.place);
       this.removedPlaces.add(removal.place);
@@ -44,6 +48,7 @@ export class TurnBuilder {
   }
 
   publish(channel: Channel, frame: Buffer): void {
+    this.revision++;
     const frames = this.frames.get(channel) ?? [];
     frames.push(frame);
     this.frames.set(channel, frames);

@@ -8,6 +8,8 @@ export const hashBytes = 32;
 /** Nodes that lie one step below a node. */
 export const nodesPerStep = 2 ** levelsPerStep;
 
+const scratch = Buffer.alloc(1 + 2 * hashBytes);
+
 // Hashes are kept as 32 Latin-1 characters: node:crypto gives a string in less than half the time of a Buffer.
 const bucketPrefix = '\x00';
 const nodePrefix = 0x01;
@@ -39,19 +41,32 @@ export function hashOfStep(below: Buffer): string {
   return nodes.toString('latin1', hashBytes, 2 * hashBytes);
 }
 
+/**
+ * A tree lies in pages, so that a copy shares what has not changed since: one for the nodes down to the middle, and one for
+ * the subtree below each node there. In a page nodes are a binary heap of hashes: 1 is its root.
+ */
+export type Pages = readonly Buffer[];
+
+/** The page that holds a node, and its place in it. Node 1 is the root, `bucketCount + b` is bucket b. */
+function placeOf(node: number): { readonly page: number; readonly place: number } {
+  if (node < nodesPerStep) return { page: 0, place: node };
+  const depth = 31 - Math.clz32(node) - levelsPerStep;
+  return { page: 1 + (node >>> depth) - nodesPerStep, place: (1 << depth) | (node & ((1 << depth) - 1)) };
+}
+
 /** The hashes as they were at one moment. */
 export class TreeView {
-  /** @param nodes a binary heap of hashes: 1 is the root, `bucketCount + b` is bucket b. */
-  constructor(protected readonly nodes: Buffer) {}
+  constructor(protected readonly pages: Pages) {}
 
   /** 32 bytes. */
   get root(): Buffer {
-    return Buffer.from(this.nodes.subarray(hashBytes, 2 * hashBytes));
+    return Buffer.from(this.hashAt(1), 'latin1');
   }
 
   /** The hash of a node of the heap, 32 Latin-1 characters. */
   hashAt(node: number): string {
-    return this.nodes.toString('latin1', node * hashBytes, (node + 1) * hashBytes);
+    const { page, place } = placeOf(node);
+    return this.pages[page]?.toString('latin1', place * hashBytes, (place + 1) * hashBytes) ?? '';
   }
 
   hashOfBucket(bucket: number): string {
@@ -60,8 +75,9 @@ export class TreeView {
 
   /** The `nodesPerStep` hashes that lie one step below a node: of the root, or of one a step below the root. */
   hashesBelow(node: number): Buffer {
-    const first = node * nodesPerStep * hashBytes;
-    return Buffer.from(this.nodes.subarray(first, first + nodesPerStep * hashBytes));
+    const first = node * nodesPerStep;
+    const hashes = Array.from({ length: nodesPerStep }, (_, index) => this.hashAt(first + index));
+    return Buffer.from(hashes.join(''), 'latin1');
   }
 
   /** The buckets that differ in another tree, ascending, from `first` on. */
@@ -81,43 +97,73 @@ export class TreeView {
   }
 
   private isEqualAt(node: number, other: TreeView): boolean {
-    const [start, end] = [node * hashBytes, (node + 1) * hashBytes];
-    return this.nodes.compare(other.nodes, start, end, start, end) === 0;
+    const { page, place } = placeOf(node);
+    const [own, others] = [this.pages[page], other.pages[page]];
+    if (own === undefined || others === undefined || own === others) return own === others;
+    const [start, end] = [place * hashBytes, (place + 1) * hashBytes];
+    return own.compare(others, start, end, start, end) === 0;
   }
 }
 
+/** The pages of the tree of nothing: all nodes of one level are equal, and so are all pages but the first. */
+const emptyPages: Pages = (() => {
+  const page = Buffer.alloc(2 * nodesPerStep * hashBytes);
+  let hash = hashOfBucket([]);
+  const fill = (nodes: Buffer): void => {
+    for (let first = nodes.length / hashBytes / 2; first >= 1; first /= 2) {
+      for (let place = first; place < 2 * first; place++) put(nodes, place, hash);
+      if (first > 1) hash = hashOfPair(hash, hash);
+    }
+  };
+  fill(page);
+  hash = hashOfPair(hash, hash);
+  const top = Buffer.alloc(nodesPerStep * hashBytes);
+  fill(top);
+  return [top, ...Array.from({ length: nodesPerStep }, () => page)];
+})();
+
 /** A tree whose buckets change. */
 export class HashTree extends TreeView {
+  /** Pages that nobody else holds. */
+  private readonly own = new Set<number>();
+
   constructor() {
-    super(Buffer.alloc(2 * bucketCount * hashBytes));
-    // All nodes of one level of the empty tree are equal.
-    put(this.nodes, bucketCount, hashOfBucket([]));
-    for (let first = bucketCount; first >= 1; first /= 2) {
-      const level = this.nodes.subarray(first * hashBytes, 2 * first * hashBytes);
-      level.fill(Uint8Array.from(level.subarray(0, hashBytes)));
-      if (first > 1) put(this.nodes, first / 2, hashOfNode(this.nodes, first / 2));
-    }
+    super([...emptyPages]);
   }
 
   /** Puts the hashes of buckets, and makes those above them right. */
   update(hashes: Iterable<readonly [bucket: number, hash: string]>): void {
     let level = new Set<number>();
     for (const [bucket, hash] of hashes) {
-      put(this.nodes, bucketCount + bucket, hash);
+      this.set(bucketCount + bucket, hash);
       level.add((bucketCount + bucket) >>> 1);
     }
     while (level.size > 0) {
       const above = new Set<number>();
-      for (const place of level) {
-        put(this.nodes, place, hashOfNode(this.nodes, place));
-        if (place > 1) above.add(place >>> 1);
+      for (const node of level) {
+        this.set(node, hashOfPair(this.hashAt(2 * node), this.hashAt(2 * node + 1)));
+        if (node > 1) above.add(node >>> 1);
       }
       level = above;
     }
   }
 
-  copy(): Buffer {
-    return Buffer.from(this.nodes);
+  /** The hashes as they are now; what is written later goes into pages of its own. */
+  copy(): Pages {
+    this.own.clear();
+    return [...this.pages];
+  }
+
+  private set(node: number, hash: string): void {
+    const { page, place } = placeOf(node);
+    const pages = this.pages as Buffer[];
+    const shared = pages[page];
+    if (shared === undefined) throw new RangeError(`node ${node}`);
+    if (!this.own.has(page)) {
+      pages[page] = Buffer.from(shared);
+      this.own.add(page);
+    }
+    put(pages[page] ?? shared, place, hash);
   }
 }
 
@@ -125,11 +171,17 @@ function put(nodes: Buffer, place: number, hash: string): void {
   nodes.write(hash, place * hashBytes, 'latin1');
 }
 
-const scratch = Buffer.alloc(1 + 2 * hashBytes);
-
 /** SHA-256(0x01 ‖ left child ‖ right child), the children lying side by side. */
 function hashOfNode(nodes: Buffer, place: number): string {
   scratch[0] = nodePrefix;
   nodes.copy(scratch, 1, 2 * place * hashBytes, 2 * (place + 1) * hashBytes);
+  return sha256Latin1(scratch);
+}
+
+/** The same over two hashes. */
+function hashOfPair(left: string, right: string): string {
+  scratch[0] = nodePrefix;
+  scratch.write(left, 1, 'latin1');
+  scratch.write(right, 1 + hashBytes, 'latin1');
   return sha256Latin1(scratch);
 }

@@ -1,6 +1,6 @@
 import { invariant } from '../pbft/invariant.js';
 import { digest, type Digest } from '../pbft/types.js';
-import { bucketCount, bucketOf, hashOfBucket, HashTree, TreeView } from './hash-tree.js';
+import { bucketCount, bucketOf, hashOfBucket, HashTree, TreeView, type Pages } from './hash-tree.js';
 
 /** One thing in a map. Never changed once it is made: snapshots share it. */
 export interface Item {
@@ -16,7 +16,7 @@ export interface Item {
  * that were written since the last `digest()` are hashed again (rule 24), so that a checkpoint does not stop the world.
  *
  * `freeze` keeps the content as it is now, for as long as somebody needs it: to hand it to others, or to store it. It
- * costs a copy of the tree's hashes (1 MiB); of the items only what is written later is kept apart, bucket by bucket.
+ * copies nothing: what is written later is kept apart, of the hashes page by page, of the items bucket by bucket.
  */
 export class MerkleMap<I extends Item> {
   private readonly buckets = new Map<number, Map<string, I>>();
@@ -161,10 +161,10 @@ export class MerkleSnapshot<I extends Item> extends TreeView {
   readonly kept = new Map<number, readonly I[]>();
 
   constructor(
-    nodes: Buffer,
+    pages: Pages,
     private readonly map: MerkleMap<I>,
   ) {
-    super(nodes);
+    super(pages);
   }
 
   /** A bucket's items in the order of their keys. */
