@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Redis, ReplyError } from 'ioredis';
 import { QuorateError } from '../errors.js';
 
 /** A command or a heartbeat that is not answered within this time means that the connection is gone, milliseconds. */
@@ -77,8 +77,9 @@ export class Connection {
     this.isBeating = true;
     try {
       await this.redis.ping();
-    } catch {
-      this.renew();
+    } catch (error) {
+      // One that refuses to answer, since it cannot save, say, is there all the same.
+      if (!(error instanceof ReplyError)) this.renew();
     } finally {
       this.isBeating = false;
     }
