@@ -61,10 +61,12 @@ export class StateSync {
    */
   async checkStore(log: MessageLog): Promise<void> {
     const { store } = this;
-    if (store?.isIdle !== true) return;
+    if (store === undefined) return;
     const { sequence: before } = store;
+    const isAtRest = (): boolean => store.isIdle && store.sequence === before;
+    if (!isAtRest()) return;
     const own = await log.readReplica().catch(() => undefined); // who cannot be asked now is asked again
-    if (own === undefined || !store.isIdle || store.sequence !== before || !store.onReadBack(own)) return;
+    if (own === undefined || !isAtRest() || !store.onReadBack(own)) return;
     this.options.logger.warn({}, 'the stored checkpoint is gone; it is written anew');
   }
 
