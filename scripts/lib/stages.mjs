@@ -32,7 +32,7 @@ const STAGES = [
     run: command('dependency-cruiser', ['src', 'bin', '--config'], 'depcruise'),
   },
   { name: 'dead-code', title: 'Dead code', run: command('knip', []) },
-  ...['unit', 'paper', 'scenarios', 'simulation'].map((name) => ({ name, specs: `test/${name}` })),
+  ...['unit', 'paper', 'scenarios', 'simulation', 'controls'].map((name) => ({ name, specs: `test/${name}` })),
   ...['conformance', 'integration', 'e2e'].map((name) => ({
     name,
     specs: `test/${name}`,

@@ -1,5 +1,5 @@
 import type { ReplicaMessage, RequestBundle } from '../../src/pbft/messages.js';
-import { Random } from '../support/seeds.js';
+import { Random } from '../support/random.js';
 import { momentsPerTick, type Profile } from './profile.js';
 import type { MakeReplica, SimulatedReplica } from './simulated-replica.js';
 import { World } from './world.js';

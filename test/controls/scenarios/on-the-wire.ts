@@ -1,0 +1,229 @@
+import { sha256Bytes } from '../../../src/crypto/digest.js';
+import { sequence, view } from '../../../src/pbft/types.js';
+import { ScriptedCluster, type ScriptOptions, type Sent } from '../../../src/simulator/scripted-cluster.js';
+import { decodeFrame, encodeFrame, splitPacket, type Frame } from '../../../src/wire/frame.js';
+import {
+  decodePhaseBody,
+  digestOfBatchBytes,
+  encodeBatch,
+  encodePhaseBody,
+  type PhaseHeader,
+} from '../../../src/wire/phase.js';
+import { decodeViewChange } from '../../../src/wire/views.js';
+import { must } from './kit.js';
+
+/** What hosts do: production code from the bytes of each message on, with replicas that lie in bytes. */
+
+const increment = { op: 'increment', key: 'key', by: 1 };
+
+/** Ends a scenario: everybody is heard, everything is executed everywhere, and no checker has seen anything. */
+async function end(cluster: ScriptedCluster): Promise<void> {
+  await cluster.submit(increment);
+  await cluster.until('all have executed the same', () => {
+    const reached = cluster.cluster.correct.map(({ life }) => life?.node.host.replica.lastExecuted);
+    return isFaulty(cluster) || new Set(reached).size === 1;
+  });
+  await cluster.runFor(1_500); // statuses tell the state's digest
+  const { violation } = cluster;
+  if (violation !== undefined) throw new Error(`${violation.checker}: ${violation.what}`);
+}
+
+const isFaulty = (cluster: ScriptedCluster): boolean => cluster.violation !== undefined;
+
+/** What a vote says; `undefined` for other frames. */
+function voteIn({ kind, signer, body }: Frame): PhaseHeader | undefined {
+  return kind === 'pre-prepare' || kind === 'prepare' || kind === 'commit'
+    ? decodePhaseBody(kind, signer, body)
+    : undefined;
+}
+
+const isVote = ({ frame }: Sent, of: number, ...kinds: readonly string[]): boolean =>
+  kinds.includes(frame.kind) && voteIn(frame)?.view === of;
+
+/** Everything that is published, by anybody. */
+function overhear(cluster: ScriptedCluster): Frame[] {
+  const heard: Frame[] = [];
+  const { network, parts } = cluster.cluster;
+  const { onPublished } = network;
+  network.onPublished = (from, channel, payload) => {
+    onPublished(from, channel, payload);
+    for (const bytes of splitPacket(payload) as Buffer[]) {
+      const frame = decodeFrame(bytes, parts.founders.membership.digest);
+      if (typeof frame !== 'string') heard.push(frame);
+    }
+  };
+  return heard;
+}
+
+/** The same frame with something in it exchanged, its signature excepted. */
+function altered(cluster: ScriptedCluster, frame: Frame, change: Partial<Frame>): Buffer {
+  return encodeFrame({ ...frame, ...change, genesisDigest: cluster.cluster.parts.founders.membership.digest });
+}
+
+async function start(options: ScriptOptions = {}): Promise<ScriptedCluster> {
+  return await ScriptedCluster.start({ checkpointInterval: 4, logSize: 8, ...options });
+}
+
+/**
+ * In view 0 replica 1 alone hears PREPAREs, and nobody a COMMIT, but for what 3, Byzantine, makes of the PREPAREs. The others
+ * go on in another view without 1.
+ */
+async function inventCommits(): Promise<void> {
+  const cluster = await start({ byzantine: [3] });
+  const heard = overhear(cluster);
+  const heal = cluster.lose((sent) => {
+    return isVote(sent, 0, 'commit')
+      ? sent.from !== 'replica-4'
+      : isVote(sent, 0, 'prepare') && sent.to !== 'replica-2';
+  });
+  const first = cluster.send(increment);
+  await cluster.until('prepared at 1', () => cluster.core(1).lastPrepared === 1);
+  for (const frame of heard.filter(({ kind }) => kind === 'prepare')) {
+    cluster.pass('replica-4', altered(cluster, frame, { kind: 'commit' }), 'commit', [1]);
+  }
+  await cluster.runFor(10);
+  const join = cluster.isolate(1);
+  const second = cluster.send({ op: 'put', key: 'other', value: 1 }, 1);
+  await cluster.until('the others go on', () => isFaulty(cluster) || cluster.core(2).lastExecuted >= 1);
+  heal();
+  join();
+  for (const request of [first, second]) await cluster.outcome(request);
+  await end(cluster);
+}
+
+/** Replica 1, which has prepared alone, begins view 1; 2 does not hear of it. Replica 3, Byzantine, says for 2 what it said in view 0. */
+async function prepareAgain(): Promise<void> {
+  const cluster = await start({ byzantine: [3] });
+  const heard = overhear(cluster);
+  const inView0 = cluster.lose(
+    (sent) => isVote(sent, 0, 'commit') || (isVote(sent, 0, 'prepare') && sent.to !== 'replica-2'),
+  );
+  const request = cluster.send(increment);
+  await cluster.until('prepared at 1', () => cluster.core(1).lastPrepared === 1);
+  const deaf = cluster.lose(({ to, frame }) => to === 'replica-3' && frame.kind === 'new-view');
+  const mute = cluster.lose((sent) => isVote(sent, 1, 'prepare') && sent.from !== 'replica-4');
+  cluster.kill(0);
+  await cluster.until('view 1 begins', () => cluster.core(1).view === 1 && !cluster.core(1).isChangingView);
+  const said = heard.find(({ kind, signer }) => kind === 'prepare' && signer === 2)!;
+  const vote = voteIn(said)!;
+  const body = encodePhaseBody({ ...vote, view: view(1) });
+  cluster.pass('replica-4', altered(cluster, said, { body }), 'prepare', [1]);
+  await cluster.until('1 asks for a later view', () => {
+    const isLater = ({ kind, signer, body: bytes }: Frame): boolean =>
+      kind === 'view-change' && signer === 1 && decodeViewChange(bytes).view > 1;
+    return isFaulty(cluster) || heard.some(isLater);
+  });
+  for (const heal of [inView0, deaf, mute]) heal();
+  await cluster.revive(0);
+  await cluster.outcome(request);
+  await end(cluster);
+}
+
+/** Replica 0, Byzantine, proposes to 1 what the gateways have sent, one request each time, at the same sequence number. */
+async function proposeTwice(): Promise<void> {
+  const cluster = await start({ byzantine: [0] });
+  const heard = overhear(cluster);
+  cluster.intercept(0, () => undefined);
+  const requests = [cluster.send(increment, 0), cluster.send(increment, 1)];
+  await cluster.runFor(5);
+  const votes = (): Frame[] => heard.filter(({ kind, signer }) => kind === 'prepare' && signer === 1);
+  const [one, other] = heard.filter(({ kind }) => kind === 'request').map(({ bytes }) => bytes);
+  propose(cluster, one!);
+  await cluster.until('1 has voted', () => votes().length > 0);
+  cluster.kill(1);
+  await cluster.revive(1);
+  propose(cluster, other!);
+  await cluster.runFor(20);
+  cluster.seat(0).conduct = undefined;
+  for (const request of requests) await cluster.outcome(request);
+  await end(cluster);
+}
+
+/** Replica 0 proposes a bundle to 1, first of all in view 0. */
+function propose(cluster: ScriptedCluster, bundle: Buffer): void {
+  const attachment = encodeBatch(view(0), cluster.seat(0).clock, [bundle]);
+  const body = encodePhaseBody({ view: view(0), sequence: sequence(1), digest: digestOfBatchBytes(attachment) });
+  cluster.say(0, 'pre-prepare', body, { to: [1], attachment });
+}
+
+/** While 3 is cut off the value changes; it hears the question first, and its answer is the first to be there. */
+async function readFromOneBehind(): Promise<void> {
+  const cluster = await start();
+  await cluster.submit({ op: 'put', key: 'key', value: 'old' });
+  const heal = cluster.lose(
+    ({ to, from, frame }) =>
+      (to === 'replica-4' || from === 'replica-4') && frame.kind !== 'query' && frame.kind !== 'query-reply',
+  );
+  await cluster.submit({ op: 'put', key: 'key', value: 'new' });
+  const late = cluster.lose(({ to, frame }) => frame.kind === 'query' && to !== 'replica-4');
+  const { client } = cluster.cluster.gateways[0]!;
+  const reading = client.query({ op: 'get', key: 'key' }, 'linearizable', 60_000);
+  await cluster.runFor(10);
+  late();
+  const { value } = await cluster.outcome(reading);
+  must(`what was acknowledged is read, not ${JSON.stringify(value)}`, value === 'new');
+  heal();
+  await end(cluster);
+}
+
+/** Replica 3 was away for longer than anybody's log; 2, Byzantine, hands out another value than the one that was agreed. */
+async function handOutLies(): Promise<void> {
+  const cluster = await start({ byzantine: [2] });
+  const heal = cluster.isolate(3);
+  await cluster.submit({ op: 'put', key: 'key', value: 'what was agreed' });
+  for (let count = 0; count < 32; count++) await cluster.submit({ op: 'put', key: `key ${count}`, value: count });
+  cluster.intercept(2, (publications) => {
+    for (const { channel, payload } of publications) {
+      for (const bytes of splitPacket(Buffer.from(payload)) as Buffer[])
+        cluster.pass('replica-3', lied(cluster, bytes), channel);
+    }
+  });
+  // Only who lies is heard, so that somebody asks it.
+  const others = cluster.lose(({ from, to, frame }) => {
+    return to === 'replica-4' && (frame.kind === 'decided' || (frame.kind === 'state-chunk' && from !== 'replica-3'));
+  });
+  heal();
+  await cluster.runFor(3_000);
+  others();
+  await end(cluster);
+}
+
+/** Replica 3 fetches the state; then another gateway asks for what was executed before that. */
+async function askAgainAfterTransfer(): Promise<void> {
+  const cluster = await start();
+  const [one, other] = cluster.cluster.gateways.map(({ client }) => client);
+  const options = { idempotencyKey: 'once', deadlineMs: 60_000 };
+  const heal = cluster.isolate(3);
+  await cluster.outcome(one!.submit(increment, options));
+  for (let count = 0; count < 32; count++) await cluster.submit({ op: 'put', key: `key ${count}`, value: count });
+  heal();
+  const log = cluster.lose(({ to, frame }) => to === 'replica-4' && frame.kind === 'decided');
+  await cluster.until('3 has the state', () => cluster.core(3).lastExecuted >= 32);
+  log();
+  await cluster.outcome(other!.submit(increment, options));
+  await cluster.runFor(2_000);
+  must('nobody waits for it to be executed again', !cluster.core(3).isChangingView);
+  await end(cluster);
+}
+
+/** A chunk of replica 2 with another value in it, signed by it. */
+function lied(cluster: ScriptedCluster, bytes: Buffer): Buffer {
+  const frame = decodeFrame(bytes, cluster.cluster.parts.founders.membership.digest);
+  if (typeof frame === 'string' || frame.kind !== 'state-chunk') return bytes;
+  const attachment = Buffer.from(frame.attachment);
+  const at = attachment.indexOf('what was agreed');
+  if (at < 0) return bytes;
+  attachment.write('what was forged', at);
+  const body = Buffer.from(frame.body);
+  sha256Bytes(attachment).copy(body, body.length - 32);
+  return cluster.frame(2, 'state-chunk', body, attachment);
+}
+
+export const onTheWire = {
+  'PREPAREs that are passed off as COMMITs': inventCommits,
+  'a PREPARE that is passed off as one of a later view': prepareAgain,
+  'a read that a replica answers first which is behind': readFromOneBehind,
+  'another proposal after a restart': proposeTwice,
+  'what was executed before a state was fetched': askAgainAfterTransfer,
+  'a state that is handed out with another value in it': handOutLies,
+};
