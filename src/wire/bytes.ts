@@ -23,34 +23,33 @@ export class Reader {
   }
 
   take(length: number): Buffer {
-    demand(length <= this.bytes.length - this.offset, 'truncated');
-    const start = this.offset;
-    this.offset += length;
+    const start = this.pass(length);
     return this.bytes.subarray(start, this.offset);
   }
 
   u8(): number {
-    return this.take(1).readUInt8();
+    return this.bytes.readUInt8(this.pass(1));
   }
 
   u16(): number {
-    return this.take(2).readUInt16BE();
+    return this.bytes.readUInt16BE(this.pass(2));
   }
 
   u32(): number {
-    return this.take(4).readUInt32BE();
+    return this.bytes.readUInt32BE(this.pass(4));
   }
 
   /** An unsigned 64-bit number, refused above 2^53−1: nothing of ours counts so far. */
   u64(): number {
-    const bytes = this.take(8);
-    const value = bytes.readUInt32BE(0) * high + bytes.readUInt32BE(4);
+    const start = this.pass(8);
+    const value = this.bytes.readUInt32BE(start) * high + this.bytes.readUInt32BE(start + 4);
     demand(Number.isSafeInteger(value), 'number too large');
     return value;
   }
 
   digest(): Digest {
-    return digest(this.take(digestBytes).toString('hex'));
+    const start = this.pass(digestBytes);
+    return digest(this.bytes.toString('hex', start, this.offset));
   }
 
   /** u16 length and UTF-8; ill-formed UTF-8 is refused, since it would have two encodings. */
@@ -79,45 +78,63 @@ export class Reader {
     return Array.from({ length: count }, item);
   }
 
+  /** Goes on behind the next `length` bytes. @returns where they begin */
+  private pass(length: number): number {
+    const start = this.offset;
+    demand(length <= this.bytes.length - start, 'truncated');
+    this.offset = start + length;
+    return start;
+  }
+
   end(): void {
     demand(this.offset === this.bytes.length, 'trailing bytes');
   }
 }
 
+/** Bytes that a writer begins with: most of what is written fits. */
+const firstBytes = 256;
+
 /** Writes big-endian fields: the counterpart of `Reader`. */
 export class Writer {
-  private readonly parts: Buffer[] = [];
+  /** Larger than what was written: it grows by doubling, so that a field costs no allocation. */
+  private bytes = Buffer.allocUnsafe(firstBytes);
+  private length = 0;
 
   raw(bytes: Uint8Array): this {
-    this.parts.push(Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    const start = this.make(bytes.length);
+    this.bytes.set(bytes, start);
     return this;
   }
 
   u8(value: number): this {
-    return this.raw(Buffer.of(value));
+    const start = this.make(1);
+    this.bytes[start] = value;
+    return this;
   }
 
   u16(value: number): this {
-    const bytes = Buffer.allocUnsafe(2);
-    bytes.writeUInt16BE(value);
-    return this.raw(bytes);
+    const start = this.make(2);
+    this.bytes.writeUInt16BE(value, start);
+    return this;
   }
 
   u32(value: number): this {
-    const bytes = Buffer.allocUnsafe(4);
-    bytes.writeUInt32BE(value);
-    return this.raw(bytes);
+    const start = this.make(4);
+    this.bytes.writeUInt32BE(value, start);
+    return this;
   }
 
   u64(value: number): this {
-    const bytes = Buffer.allocUnsafe(8);
-    bytes.writeUInt32BE(Math.floor(value / high), 0);
-    bytes.writeUInt32BE(value % high, 4);
-    return this.raw(bytes);
+    const start = this.make(8);
+    this.bytes.writeUInt32BE(Math.floor(value / high), start);
+    this.bytes.writeUInt32BE(value % high, start + 4);
+    return this;
   }
 
   digest(value: Digest): this {
-    return this.raw(Buffer.from(value, 'hex'));
+    const start = this.make(value.length / 2);
+    this.bytes.write(value, start, 'hex');
+    return this;
   }
 
   text(value: string): this {
@@ -135,7 +152,20 @@ export class Writer {
     return this;
   }
 
+  /** A copy: what is kept holds no more memory than it needs. */
   done(): Buffer {
-    return Buffer.concat(this.parts);
+    return Buffer.from(this.bytes.subarray(0, this.length));
+  }
+
+  /** Room for so many bytes more. @returns where it begins */
+  private make(length: number): number {
+    const start = this.length;
+    this.length = start + length;
+    if (this.length > this.bytes.length) {
+      const grown = Buffer.allocUnsafe(Math.max(this.length, 2 * this.bytes.length));
+      this.bytes.copy(grown, 0, 0, start);
+      this.bytes = grown;
+    }
+    return start;
   }
 }

@@ -21,24 +21,43 @@ const noAttachment = Buffer.alloc(0);
 /** Frames of ours that are remembered, so that they are known when the bus brings them back. */
 const rememberedMax = 8192;
 
+/** The preambles of a cluster, made once for each kind: they begin all that is signed and verified. */
+class Preambles {
+  private readonly byKind = new Map<Kind, Buffer>();
+
+  constructor(private readonly context: ClusterContext) {}
+
+  /** The bytes that are signed. */
+  before(kind: Kind, body: Buffer): Buffer {
+    let bytes = this.byKind.get(kind);
+    if (bytes === undefined) {
+      bytes = preamble(this.context.genesisDigest, this.context.epoch, kind);
+      this.byKind.set(kind, bytes);
+    }
+    return Buffer.concat([bytes, body], bytes.length + body.length);
+  }
+}
+
 /** Makes signed frames of one signer. */
 export class Sealer {
   private readonly made = new Set<string>();
+  private readonly preambles: Preambles;
 
   constructor(
     private readonly context: ClusterContext,
     private readonly signer: Signer,
     /** A replica's index, or `gatewaySigner`. */
     private readonly index: number,
-  ) {}
+  ) {
+    this.preambles = new Preambles(context);
+  }
 
   seal(kind: Kind, body: Buffer, attachment: Buffer = noAttachment): Buffer {
     return this.wrap(kind, body, this.signatureOf(kind, body), attachment);
   }
 
   signatureOf(kind: Kind, body: Buffer): Buffer {
-    const { genesisDigest, epoch } = this.context;
-    return this.signer.sign(Buffer.concat([preamble(genesisDigest, epoch, kind), body]));
+    return this.signer.sign(this.preambles.before(kind, body));
   }
 
   /** A frame with a signature made before, perhaps by another: the signature does not cover the attachment. */
@@ -83,10 +102,14 @@ const carryingKinds: readonly Kind[] = ['pre-prepare', 'reply', 'decided', 'batc
 
 /** Takes frames apart, cheapest checks first (rule 8). */
 export class Opener {
+  private readonly preambles: Preambles;
+
   constructor(
     private readonly context: ClusterContext,
     private readonly verifier: Verifier,
-  ) {}
+  ) {
+    this.preambles = new Preambles(context);
+  }
 
   /** The frame, if it is of this cluster and epoch and may be on this channel. Its signature is not looked at yet. */
   open(bytes: Buffer, channel: Channel): Frame | RefusalReason {
@@ -106,8 +129,7 @@ export class Opener {
 
   /** Whether the signer that the frame names has signed it. */
   verify({ kind, signer, body, signature }: Pick<Frame, 'kind' | 'signer' | 'body' | 'signature'>): boolean {
-    const { genesisDigest, epoch } = this.context;
-    const message = Buffer.concat([preamble(genesisDigest, epoch, kind), body]);
+    const message = this.preambles.before(kind, body);
     if (signer !== gatewaySigner) return this.verifier.verifyReplica(replicaIndex(signer), message, signature);
     const credential = decoded(() => readCredential(new Reader(body)));
     return credential !== 'malformed-frame' && this.verifier.verifyGateway(credential, message, signature);
