@@ -12,8 +12,8 @@ export function executeReady(core: Core): void {
     const slot = core.log.get(next);
     if (slot?.committed === undefined) return;
     execute(core, next, slot.committed);
-    // What we only learnt from a certificate we never voted on: no view change needs it from us.
-    if (slot.prePrepare === undefined && slot.prepared === undefined && !core.promises.has(next)) core.log.drop(next);
+    // What we only learnt from a certificate shows no view change anything; what we may have said there is promised.
+    if (slot.prePrepare === undefined && slot.prepared === undefined) core.log.drop(next);
   }
 }
 

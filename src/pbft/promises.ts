@@ -22,11 +22,6 @@ export class Promises {
     return said === undefined || said === digest;
   }
 
-  /** Whether anything was said at `place`. */
-  has(place: SequenceNumber): boolean {
-    return this.byPlace.has(place);
-  }
-
   /** The last sequence number for which a message of this kind was said in `view`; 0 for none. */
   last(kind: PhaseMessage['kind'], view: View): SequenceNumber {
     const places = [...this.byPlace].filter(([, said]) => said.has(`${kind}:${view}`)).map(([place]) => place);

@@ -202,6 +202,21 @@ describe('a promise', () => {
     expect(votes(replica.receive(contradicting, prepare(2, contradicting), prepare(3, contradicting)))).toEqual([]);
   });
 
+  it('keeps nothing open of what it has promised long ago: its log is lost, and it executes everything again', () => {
+    const replica = new CheckedReplica({ isStarted: false, logSize: 8, checkpointInterval: 4 });
+    const places = Array.from({ length: 100 }, (_, index) => index + 1);
+    for (const place of places) {
+      const { kind, view: said, sequence: at, digest } = commit(1, proposal(place));
+      replica.step({ kind: 'promise', promise: { kind, view: said, sequence: at, digest } });
+    }
+    replica.tick();
+    for (const place of places) {
+      const effects = replica.step({ kind: 'certificate', certificate: certificate(proposal(place)) });
+      expect(executed(effects)).toEqual([place]);
+    }
+    expect(replica.core.isAmnesiac).toBe(true);
+  });
+
   it('beyond the window of a primary whose log is lost keeps it from proposing there again', () => {
     const primary = having(proposal(10));
     primary.tick();
