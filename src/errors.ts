@@ -4,6 +4,7 @@ export type QuorateErrorCode =
   | 'invalid-request'
   | 'request-too-large'
   | 'not-found'
+  | 'log-collected'
   | 'method-not-allowed'
   | 'unsupported-media-type'
   | 'idempotency-conflict'

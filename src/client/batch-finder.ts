@@ -1,5 +1,5 @@
 import type { Membership } from '../crypto/membership.js';
-import type { QuorateError } from '../errors.js';
+import { QuorateError } from '../errors.js';
 import type { Request, RequestBundle } from '../pbft/messages.js';
 import type { Publication } from '../ports/bus.js';
 import { decodeBundleBody } from '../wire/bundle.js';
@@ -18,8 +18,11 @@ const patienceMs = 300;
 interface Search {
   readonly deadline: number;
   readonly resolve: (batch: AgreedBatch | undefined) => void;
+  readonly reject: (error: QuorateError) => void;
   readonly fail: () => void;
+  /** Replicas that have executed nothing there yet, and those that have it no longer. */
   readonly without: Set<number>;
+  readonly collected: Set<number>;
   target: number;
   askNextAt: number;
 }
@@ -38,13 +41,25 @@ export class BatchFinder {
 
   constructor(private readonly options: BatchFinderOptions) {}
 
-  /** @returns `undefined` once f+1 replicas have said that they have executed nothing there. */
+  /**
+   * @returns `undefined` once f+1 replicas have said that they have executed nothing there
+   * @throws {QuorateError} `log-collected` once n−f say that their logs no longer go back so far
+   */
   find(sequence: number, deadline: number, error: () => QuorateError): Promise<AgreedBatch | undefined> {
     return new Promise((resolve, reject) => {
       const fail = (): void => {
         reject(error());
       };
-      const search: Search = { deadline, resolve, fail, without: new Set(), target: -1, askNextAt: 0 };
+      const search: Search = {
+        deadline,
+        resolve,
+        reject,
+        fail,
+        without: new Set(),
+        collected: new Set(),
+        target: -1,
+        askNextAt: 0,
+      };
       const others = this.searches.get(sequence) ?? new Set();
       this.searches.set(sequence, others.add(search));
     });
@@ -73,8 +88,14 @@ export class BatchFinder {
         continue;
       }
       search.askNextAt = 0;
-      if (decided.lastExecuted < decided.sequence) search.without.add(frame.signer);
-      if (search.without.size > this.options.membership.f) {
+      const { n, f } = this.options.membership;
+      (decided.lastExecuted < decided.sequence ? search.without : search.collected).add(frame.signer);
+      if (search.collected.size >= n - f) {
+        const message = 'The replicas have removed the log of this sequence number: a later checkpoint is stable.';
+        this.end(decided.sequence, search, () => {
+          search.reject(new QuorateError('log-collected', message, { sequence: decided.sequence }));
+        });
+      } else if (search.without.size > f) {
         this.end(decided.sequence, search, () => {
           search.resolve(undefined);
         });

@@ -10,6 +10,7 @@ export type ProblemCode =
       | 'invalid-request'
       | 'request-too-large'
       | 'not-found'
+      | 'log-collected'
       | 'method-not-allowed'
       | 'unsupported-media-type'
       | 'idempotency-conflict'
@@ -37,6 +38,7 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemCode, Kind>> = {
   'method-not-allowed': { status: 405, title: 'The resource does not have this method' },
   'request-timeout': { status: 408, title: 'The request did not arrive in time' },
   'idempotency-conflict': { status: 409, title: 'The idempotency key belongs to another operation' },
+  'log-collected': { status: 410, title: 'The log no longer goes back so far' },
   'request-too-large': { status: 413, title: 'The request is too large' },
   'unsupported-media-type': { status: 415, title: 'The content is of a type that is not taken' },
   overloaded: { status: 429, title: 'Too many requests are in flight', retryAfterSeconds: 1 },

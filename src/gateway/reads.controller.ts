@@ -73,7 +73,15 @@ export class LogController {
   })
   @ApiParam({ name: 'sequence', schema: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER } })
   @ApiOkResponse({ description: 'The batch and a quorum of commits for it.', schema: schemaRef('AgreedBatch') })
-  @ApiProblems('invalid-request', 'not-found', 'overloaded', 'bus-unavailable', 'shutting-down', 'no-quorum')
+  @ApiProblems(
+    'invalid-request',
+    'not-found',
+    'log-collected',
+    'overloaded',
+    'bus-unavailable',
+    'shutting-down',
+    'no-quorum',
+  )
   async get(@Req() request: Request, @Param('sequence') text: string): Promise<AgreedBatch> {
     const sequence = /^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : NaN;
     if (!Number.isSafeInteger(sequence)) {

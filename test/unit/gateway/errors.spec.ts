@@ -19,6 +19,7 @@ describe('what the client throws', () => {
     ['invalid-request', 400, {}, {}],
     ['request-too-large', 413, {}, {}],
     ['not-found', 404, {}, {}],
+    ['log-collected', 410, { sequence: 3 }, {}],
     ['idempotency-conflict', 409, { id: 'ab' }, {}],
     ['overloaded', 429, { inFlightMax: 9 }, { 'retry-after': '1' }],
     ['not-implemented', 501, {}, {}],

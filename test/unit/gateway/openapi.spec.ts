@@ -41,7 +41,7 @@ describe('the OpenAPI document', () => {
       'get /health/ready: 200 500 503',
       'get /metrics: 200',
       'get /v1/kv/{key}: 200 400 404 429 500 503 504',
-      'get /v1/log/{sequence}: 200 400 404 429 500 503 504',
+      'get /v1/log/{sequence}: 200 400 404 410 429 500 503 504',
       'get /v1/membership: 200 400 500 503',
       'get /v1/status: 200 400 500 503',
       'post /v1/requests: 200 400 408 409 413 415 429 500 501 503 504',
