@@ -32,7 +32,8 @@ const STAGES = [
     run: command('dependency-cruiser', ['src', 'bin', '--config'], 'depcruise'),
   },
   { name: 'dead-code', title: 'Dead code', run: command('knip', []) },
-  ...['unit', 'paper', 'scenarios', 'simulation', 'controls'].map((name) => ({ name, specs: `test/${name}` })),
+  ...['unit', 'paper', 'scenarios', 'controls'].map((name) => ({ name, specs: `test/${name}` })),
+  { name: 'simulation', specs: 'test/simulation', needsBuild: true },
   ...['conformance', 'integration', 'e2e'].map((name) => ({
     name,
     specs: `test/${name}`,

@@ -35,6 +35,8 @@ export class Network {
   afterDelivery: (subscriber: Subscriber) => void = () => undefined;
   /** Told what is published, before its fate is decided. */
   onPublished: (from: string, channel: Channel, payload: Buffer) => void = () => undefined;
+  /** Whether processes get to hear what they have said themselves. */
+  hasEcho = true;
   /** Whether Redis loses what was just published. */
   isDropped: () => boolean = () => false;
   /** Payloads that have arrived. */
@@ -77,7 +79,8 @@ export class Network {
       this.onPublished(from, channel, bytes);
       if (this.isDropped()) continue;
       for (const subscriber of this.subscribers) {
-        if (subscriber.channels.has(channel)) this.send(from, subscriber, channel, bytes);
+        const isHeard = subscriber.channels.has(channel) && (this.hasEcho || subscriber.name !== from);
+        if (isHeard) this.send(from, subscriber, channel, bytes);
       }
     }
   }

@@ -24,6 +24,8 @@ export interface Profile {
   readonly faults: ReadonlySet<FaultKind>;
   /** How often what happens of itself does: 1 is about once a second for each kind. */
   readonly intensity: number;
+  /** Redis brings everybody their own words, too, as it really does; most runs spare the time. */
+  readonly hasEcho: boolean;
   /** More replicas may lose data than the cluster bears: nothing wrong may happen, but nobody promises progress. */
   readonly isOverwhelmed: boolean;
 }
@@ -37,8 +39,10 @@ export interface SimulationOptions {
   readonly realSignatures?: boolean | undefined;
 }
 
-/** One seed in so many runs with real Ed25519 signatures. */
-export const realSignaturesEvery = 50;
+/** One seed in so many runs with real Ed25519 signatures, … */
+const realSignaturesEvery = 50;
+/** … and with at most so many requests: a signature costs a hundred times as much as its model. */
+const realRequestsMax = 6;
 
 export function profileOf(seed: number, options: SimulationOptions = {}): Profile {
   const random = Random.stream(seed, 'profile');
@@ -57,15 +61,18 @@ export function profileOf(seed: number, options: SimulationOptions = {}): Profil
     viewChangeTimeoutTicks: requestTimeoutTicks + random.between(0, 8),
     resendTicks: random.between(3, 8),
     isSplit: random.chance(0.3),
-    durationMs: random.between(1_500, 6_000),
-    requests: random.between(5, 25),
+    durationMs: random.between(1_000, 4_000),
+    requests: random.between(4, 16),
     intensity: random.pick([0.3, 0.6, 1, 2]),
     isOverwhelmed: random.chance(0.06),
+    hasEcho: random.chance(0.1),
   };
   const liars = random.pick([0, 0, 1, 1, 2, 3]);
   const byzantine = random
     .shuffled(Array.from({ length: n }, (_, index) => index))
     .slice(0, Math.min(liars, faultsTolerated(n)));
+  const hasRealSignatures = options.realSignatures ?? seed % realSignaturesEvery === 0;
+  const requestsMax = options.requests ?? (hasRealSignatures ? realRequestsMax : Infinity);
   return {
     ...drawn,
     seed,
@@ -73,9 +80,9 @@ export function profileOf(seed: number, options: SimulationOptions = {}): Profil
     checkpointInterval,
     logSize,
     requestTimeoutTicks,
-    hasRealSignatures: options.realSignatures ?? seed % realSignaturesEvery === 0,
+    hasRealSignatures,
     durationMs: Math.min(drawn.durationMs, options.durationMs ?? Infinity),
-    requests: Math.min(drawn.requests, options.requests ?? Infinity),
+    requests: Math.min(drawn.requests, requestsMax),
     byzantine,
     faults,
   };

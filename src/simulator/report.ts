@@ -13,6 +13,8 @@ export interface Report {
   readonly messages: number;
   readonly viewChanges: number;
   readonly checkpoints: number;
+  readonly stateTransfers: number;
+  readonly stateLoads: number;
   readonly restarts: number;
   readonly requests: number;
   readonly answered: number;
@@ -41,6 +43,8 @@ export function reportOf(firstSeed: number, outcomes: readonly Outcome[], withou
     messages: sum(({ messages }) => messages),
     viewChanges: sum(({ viewChanges }) => viewChanges),
     checkpoints: sum(({ checkpoints }) => checkpoints),
+    stateTransfers: sum(({ stateTransfers }) => stateTransfers),
+    stateLoads: sum(({ stateLoads }) => stateLoads),
     restarts: sum(({ restarts }) => restarts),
     requests: sum(({ requests }) => requests),
     answered: sum(({ answered }) => answered),

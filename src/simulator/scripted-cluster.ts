@@ -117,6 +117,7 @@ export class ScriptedCluster {
       faults: new Set(),
       intensity: 0,
       isOverwhelmed: false,
+      hasEcho: false,
     });
     for (const replica of scripted.cluster.replicas) replica.start();
     await scripted.runFor(2 * tickMs);

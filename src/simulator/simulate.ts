@@ -1,6 +1,6 @@
 import type { Violation } from './checkers/violations.js';
 import type { FaultKind } from './fault-kinds.js';
-import type { Profile, SimulationOptions } from './profile.js';
+import type { SimulationOptions } from './profile.js';
 import { Simulation } from './simulation.js';
 
 /** What one run came to. Nothing in it differs between two runs of one seed. */
@@ -11,6 +11,9 @@ export interface Outcome {
   readonly messages: number;
   readonly viewChanges: number;
   readonly checkpoints: number;
+  /** States that replicas took over from others, and that they found in their stores when they started. */
+  readonly stateTransfers: number;
+  readonly stateLoads: number;
   readonly restarts: number;
   readonly requests: number;
   readonly answered: number;
@@ -37,6 +40,8 @@ export async function simulate(
     messages: network.delivered,
     viewChanges: witness.speech.highestView,
     checkpoints: witness.speech.checkpointsSaid,
+    stateTransfers: witness.transfers,
+    stateLoads: witness.loads,
     restarts: simulation.restarts,
     requests: workload.submitted,
     answered: workload.answered,
@@ -45,5 +50,3 @@ export async function simulate(
     violation: violations.first,
   };
 }
-
-export type { Profile };

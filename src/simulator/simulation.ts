@@ -17,6 +17,10 @@ import { Weather } from './weather.js';
 const settleMs = 500;
 /** A liveness bound that is missed lets the run go on for so many times as long, to tell a slow cluster from a stuck one. */
 const stuckFactor = 4;
+/** Logs that a replica's hashes may fill: below the stored checkpoint, up to the stable one, and what is under way. */
+const hashesPerLog = 3;
+/** The replica's own hash, and its state. */
+const hashesBesides = 2;
 /** Requests that are made once the faults have stopped. */
 const lastRequests = 3;
 
@@ -57,6 +61,7 @@ export class Simulation {
     });
     const { cluster } = this;
     this.weather = new Weather(profile, Random.stream(seed, 'network'), this.tally);
+    cluster.network.hasEcho = profile.hasEcho;
     cluster.network.fate = (delivery) => this.weather.fate(delivery);
     this.workload = new Workload(cluster.parts, cluster.gateways, Random.stream(seed, 'clients'), cluster.replies);
     this.fate = new Fate(this, Random.stream(seed, 'fate'));
@@ -196,6 +201,7 @@ export class Simulation {
       return false;
     }
     if (this.isConverged()) {
+      this.checkBounds();
       if (this.slowest > 1) this.failLiveness(this.lastAnswerMs - this.calmSince);
       return true;
     }
@@ -203,6 +209,17 @@ export class Simulation {
     if (isStuck)
       violations.add('liveness', `${Math.round(sinceMs)} ms after the faults replicas still differ: ${where}`);
     return false;
+  }
+
+  /** What Redis holds for each replica does not grow with the history. */
+  private checkBounds(): void {
+    const { checkpointInterval, logSize } = this.profile;
+    const { cluster } = this;
+    const most = hashesPerLog * logSize + checkpointInterval + hashesBesides;
+    for (const { name } of cluster.correct) {
+      const { size } = cluster.parts.logRedis.hashesOf(name);
+      if (size > most) cluster.violations.add('bounds', `${name} has ${size} hashes, ${most} are enough`);
+    }
   }
 
   private failLiveness(sinceMs: number): void {

@@ -24,10 +24,11 @@ export class Witness {
   /** Digests of requests that some client has made. */
   private readonly made = new Set<string>();
   private readonly executions = new WeakMap<Service, Execution>();
-  /** States that replicas took over from others, or out of their stores. */
+  private readonly fetched = new WeakMap<Service, number>();
+  /** States that replicas took over from others. */
   transfers = 0;
-  /** The most hashes that any correct replica has had. */
-  hashesMost = 0;
+  /** States that replicas found in their stores when they started. */
+  loads = 0;
 
   constructor(
     founders: Founders,
@@ -57,7 +58,7 @@ export class Witness {
       this.execution.onExecuted(who, execution, request, context, resultDigest);
     };
     service.onInstalled = (sequence) => {
-      this.transfers++;
+      this.loads++;
       this.execution.skip(execution, sequence);
     };
     this.executions.set(service, execution);
@@ -83,6 +84,12 @@ export class Witness {
     if (execution === undefined) return;
     const { lastExecuted, newView } = node.host.replica;
     if (newView !== undefined) this.newViews.check(name, index, newView);
+    const fetched = node.transfers - (this.fetched.get(service) ?? 0);
+    if (fetched > 0) {
+      this.fetched.set(service, node.transfers);
+      this.transfers += fetched;
+      this.loads -= fetched;
+    }
     if (lastExecuted !== execution.done) this.execution.finish(`${name} in life ${number}`, execution, lastExecuted);
   }
 }
