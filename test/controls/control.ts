@@ -19,6 +19,6 @@ export interface Control {
   /** The rule of docs/protocol.md that it breaks. */
   readonly rule: number;
   readonly edits: readonly Edit[];
-  /** The directed scenario that ends badly with it. Without one the simulator has to find it. */
-  readonly scenario?: ScenarioName;
+  /** The directed scenario that ends badly with it, and well without. */
+  readonly scenario: ScenarioName;
 }

@@ -29,13 +29,8 @@ export const onTheWire: readonly Control[] = [
     edits: [
       {
         file: 'src/wire/envelope.ts',
-        find: 'this.signer.sign(Buffer.concat([preamble(genesisDigest, epoch, kind), body]))',
-        replace: `this.signer.sign(Buffer.concat([preamble(genesisDigest, epoch, kind), ${signedBody}]))`,
-      },
-      {
-        file: 'src/wire/envelope.ts',
-        find: 'const message = Buffer.concat([preamble(genesisDigest, epoch, kind), body]);',
-        replace: `const message = Buffer.concat([preamble(genesisDigest, epoch, kind), ${signedBody}]);`,
+        find: 'return Buffer.concat([bytes, body], bytes.length + body.length);',
+        replace: `return Buffer.concat([bytes, ${signedBody}]);`,
       },
     ],
   },
