@@ -1,7 +1,7 @@
 import { BusClient, clientTickMs, gatewayChannels } from '../client/bus-client.js';
 import { QuorateError } from '../errors.js';
 import type { Json } from '../wire/json.js';
-import type { ClusterParts } from './cluster.js';
+import type { ClusterParts } from './simulated-replica.js';
 import type { RepliesChecker } from './checkers/replies-checker.js';
 import type { Profile } from './profile.js';
 import type { Random } from './random.js';

@@ -2,19 +2,38 @@ import { clientFaults, FalseClient } from './byzantine/false-client.js';
 import type { FaultKind } from './fault-kinds.js';
 import type { Profile } from './profile.js';
 import type { Random } from './random.js';
-import { RedisFaults, redisHappenings } from './redis-faults.js';
+import { RedisFaults, redisHappenings, type Circumstances } from './redis-faults.js';
 import type { Death } from './simulated-ports.js';
-import type { SimulatedReplica } from './simulated-replica.js';
+import type { Life, SimulatedReplica } from './simulated-replica.js';
 import type { SimulatedCluster } from './simulated-cluster.js';
-import type { Simulation } from './simulation.js';
 import type { Tally } from './tally.js';
 import { Victims } from './victims.js';
+import type { Weather } from './weather.js';
+
+/** The run in which it all happens. */
+export interface Play {
+  readonly profile: Profile;
+  readonly cluster: SimulatedCluster;
+  readonly tally: Tally;
+  readonly weather: Weather;
+  /** The faults have stopped. */
+  readonly isCalm: boolean;
+  note(text: string): void;
+  revive(replica: SimulatedReplica): void;
+  resume(replica: SimulatedReplica, life: Life): void;
+}
 
 /** Each kind that is on happens about so often a virtual second, at intensity 1. */
 const perSecond = 0.5;
 
 /** What happens of itself, by kind. */
 type Happenings = Partial<Record<FaultKind, (fate: Fate) => void>>;
+
+const withRedis =
+  (happen: (redis: RedisFaults) => void) =>
+  (fate: Fate): void => {
+    happen(fate.redis);
+  };
 
 const lies =
   (kind: FaultKind) =>
@@ -51,25 +70,29 @@ const happenings: Happenings = {
   'clock-jump': (fate) => {
     fate.jumpOne();
   },
-  ...redisHappenings,
+  ...Object.fromEntries(Object.entries(redisHappenings).map(([kind, happen]) => [kind, withRedis(happen)])),
   ...Object.fromEntries(clientFaults.map((kind) => [kind, lies(kind)])),
 };
 
 /** Has the faults of the profile happen, at random times, to replicas that are not Byzantine. */
-export class Fate {
+export class Fate implements Circumstances {
   readonly profile: Profile;
   readonly victims: Victims;
   readonly redis: RedisFaults;
   readonly client: FalseClient;
 
   constructor(
-    readonly simulation: Simulation,
+    readonly simulation: Play,
     readonly random: Random,
   ) {
     this.profile = simulation.profile;
     this.victims = new Victims(this.cluster, this.profile);
     this.redis = new RedisFaults(this);
     this.client = new FalseClient(this.cluster, random, this.tally);
+  }
+
+  get isCalm(): boolean {
+    return this.simulation.isCalm;
   }
 
   get cluster(): SimulatedCluster {

@@ -50,7 +50,7 @@ export async function simulateMany(
 /** One thread, until there is nothing left to do. */
 function serve(tasks: Task[], onOutcomes: (outcomes: readonly Outcome[]) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('worker.js', import.meta.url));
+    const worker = new Worker(new URL('./worker.js', import.meta.url));
     const next = (): void => {
       const task = tasks.shift();
       if (task === undefined) void worker.terminate().then(() => resolve());

@@ -1,11 +1,27 @@
 import type { Channel } from '../ports/bus.js';
 import type { LogPlace } from '../ports/message-log.js';
 import type { FaultKind } from './fault-kinds.js';
-import type { Fate } from './fate.js';
 import type { Subscriber } from './network.js';
+import type { Profile } from './profile.js';
 import type { Random } from './random.js';
+import type { SimulatedCluster } from './simulated-cluster.js';
 import type { Hashes, SimulatedRedis } from './simulated-redis.js';
 import type { SimulatedReplica } from './simulated-replica.js';
+import type { Tally } from './tally.js';
+import type { Victims } from './victims.js';
+
+/** The run in which whoever runs Redis does what they do. */
+export interface Circumstances {
+  readonly profile: Profile;
+  readonly cluster: SimulatedCluster;
+  readonly random: Random;
+  readonly tally: Tally;
+  readonly victims: Victims;
+  readonly isCalm: boolean;
+  did(kind: FaultKind, text: string): void;
+  later(delayMs: number, run: () => void): void;
+  reviveLater(replica: SimulatedReplica): void;
+}
 
 /** Payloads that a Redis remembers, to bring them again. */
 const rememberedMax = 200;
@@ -30,7 +46,7 @@ export class RedisFaults {
   private readonly copies = new Map<string, Hashes>();
   private lossRate = 0;
 
-  constructor(private readonly fate: Fate) {
+  constructor(private readonly fate: Circumstances) {
     const { network } = fate.cluster;
     const { onPublished } = network;
     const { faults } = fate.profile;
@@ -45,7 +61,7 @@ export class RedisFaults {
       };
     }
     network.isDropped = () => {
-      if (this.lossRate === 0 || fate.simulation.isCalm || !fate.random.chance(this.lossRate)) return false;
+      if (this.lossRate === 0 || fate.isCalm || !fate.random.chance(this.lossRate)) return false;
       fate.tally.add('redis-loss');
       return true;
     };
@@ -212,37 +228,35 @@ export class RedisFaults {
   }
 }
 
-type Happening = (fate: Fate) => void;
-
-export const redisHappenings: Partial<Record<FaultKind, Happening>> = {
-  'redis-replay': ({ redis }) => {
+export const redisHappenings: Partial<Record<FaultKind, (redis: RedisFaults) => void>> = {
+  'redis-replay': (redis) => {
     redis.replay();
   },
-  'redis-forgery': ({ redis }) => {
+  'redis-forgery': (redis) => {
     redis.forge();
   },
-  'redis-forgotten-subscriber': ({ redis }) => {
+  'redis-forgotten-subscriber': (redis) => {
     redis.forget();
   },
-  'redis-cut': ({ redis }) => {
+  'redis-cut': (redis) => {
     redis.cut();
   },
-  'redis-refused-writes': ({ redis }) => {
+  'redis-refused-writes': (redis) => {
     redis.refuseWrites();
   },
-  'redis-restart': ({ redis }) => {
+  'redis-restart': (redis) => {
     redis.restart(true);
   },
-  'redis-restart-without-data': ({ redis }) => {
+  'redis-restart-without-data': (redis) => {
     redis.restart(false);
   },
-  'log-rollback': ({ redis }) => {
+  'log-rollback': (redis) => {
     redis.rollBack();
   },
-  'log-deletion': ({ redis }) => {
+  'log-deletion': (redis) => {
     redis.delete();
   },
-  'log-alteration': ({ redis }) => {
+  'log-alteration': (redis) => {
     redis.alter();
   },
 };

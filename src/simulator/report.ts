@@ -2,7 +2,7 @@ import { faultKinds, type FaultKind } from './fault-kinds.js';
 import type { Outcome } from './simulate.js';
 
 /** A run of so many seeds must have seen every kind of fault. */
-export const seedsForEveryKind = 1_000;
+const seedsForEveryKind = 1_000;
 
 /** What many runs came to. Nothing in it differs between two runs of the same seeds. */
 export interface Report {

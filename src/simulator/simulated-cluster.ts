@@ -4,7 +4,7 @@ import { RepliesChecker } from './checkers/replies-checker.js';
 import { Violations } from './checkers/violations.js';
 import { Witness } from './checkers/witness.js';
 import { SimulatedGateway } from './clients.js';
-import type { ClusterParts } from './cluster.js';
+import type { ClusterParts } from './simulated-replica.js';
 import { foundersOf } from './founders.js';
 import { modelledSignatures, realSignatures } from './modelled-signatures.js';
 import { Network } from './network.js';

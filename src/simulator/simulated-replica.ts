@@ -1,13 +1,51 @@
 import { QuorateError } from '../errors.js';
 import { MemoryPromiseKeeper } from '../memory/memory-promise-keeper.js';
-import { Configuration } from '../pbft/configuration.js';
+import { Configuration, type ConfigurationOptions } from '../pbft/configuration.js';
 import { replicaIndex } from '../pbft/types.js';
 import type { Channel, Publication, SubscriptionListener } from '../ports/bus.js';
 import type { Service } from '../replica/service.js';
 import { replicaChannels, ReplicaNode, tickMs } from '../replica/replica-node.js';
-import type { ClusterParts } from './cluster.js';
-import type { Subscriber } from './network.js';
-import { ProcessPromises, SimulatedMessageLog, SimulatedOutbox, Process, type Death } from './simulated-ports.js';
+import type { Witness } from './checkers/witness.js';
+import type { Founders } from './founders.js';
+import type { Signatures } from './modelled-signatures.js';
+import type { Network, Subscriber } from './network.js';
+import type { Random } from './random.js';
+import type { SimulatedRedis } from './simulated-redis.js';
+import type { Trace } from './trace.js';
+import type { VirtualTime } from './virtual-time.js';
+import {
+  ProcessPromises,
+  SimulatedMessageLog,
+  SimulatedOutbox,
+  Process,
+  type Death,
+  type Latency,
+} from './simulated-ports.js';
+
+/** What all replicas of a simulation share. */
+export interface ClusterParts {
+  readonly time: VirtualTime;
+  readonly network: Network;
+  readonly busRedis: SimulatedRedis;
+  /** Equal to `busRedis` when one Redis serves for both. */
+  readonly logRedis: SimulatedRedis;
+  readonly founders: Founders;
+  readonly signatures: Signatures;
+  readonly configuration: Omit<ConfigurationOptions, 'self'>;
+  readonly latency: Latency;
+  readonly random: { readonly ticks: Random };
+  readonly witness: Witness;
+  /** Written only when somebody wants to read it. */
+  readonly trace: Trace | undefined;
+  /** A process has died at an effect where it was to die. */
+  onDeath(replica: SimulatedReplica, death: Death): void;
+  /** A process ends itself: an invariant is broken, or its log cannot be read. */
+  onFailure(replica: SimulatedReplica, error: unknown): void;
+  /** A process ends while it starts, since its log cannot be reached. */
+  onUnreachable(replica: SimulatedReplica): void;
+  onClientFailure(error: unknown): void;
+  onTwin(replica: SimulatedReplica): void;
+}
 
 /** When the clocks of a simulation begin, milliseconds since 1970. */
 export const epochMs = 1_700_000_000_000;

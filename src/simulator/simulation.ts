@@ -1,7 +1,7 @@
 import { faultsTolerated } from '../pbft/quorum.js';
 import { tickMs } from '../replica/replica-node.js';
 import { Knowledge } from './byzantine/knowledge.js';
-import { Traitor } from './byzantine/traitor.js';
+import { ByzantineReplica } from './byzantine/byzantine-replica.js';
 import { Workload } from './clients.js';
 import { Fate } from './fate.js';
 import { profileOf, type Profile, type SimulationOptions } from './profile.js';
@@ -112,7 +112,7 @@ export class Simulation {
     for (const index of profile.byzantine) {
       const replica = cluster.replicas[index];
       if (replica === undefined) continue;
-      new Traitor(replica, plot).scheme(() => false);
+      new ByzantineReplica(replica, plot).scheme(() => false);
       if (profile.faults.has('twin')) this.addTwin(replica);
     }
   }

@@ -1,16 +1,8 @@
-import type { FaultKind } from '../fault-kinds.js';
 import { sequence as asSequence } from '../../pbft/types.js';
 import { encodePhaseBody } from '../../wire/phase.js';
 import { encodeCheckpoint } from '../../wire/views.js';
-import { falseDigest } from './reworking.js';
-import type { Traitor } from './traitor.js';
+import { falseDigest, type Action, type Traitor } from './plot.js';
 import { fabricate, farOffViewChange, newViewOnAny } from './view-lies.js';
-
-/** What a Byzantine replica does now and then of itself. */
-interface Action {
-  readonly kind: FaultKind;
-  readonly act: (traitor: Traitor) => void;
-}
 
 /** PREPAREs and COMMITs for whatever was proposed, to whom it likes. */
 function voteForAnything(traitor: Traitor): void {

@@ -1,6 +1,4 @@
 import { sha256 } from '../../crypto/digest.js';
-import type { FaultKind } from '../fault-kinds.js';
-import type { Digest } from '../../pbft/types.js';
 import { decoded, type Frame } from '../../wire/frame.js';
 import { decodePhaseBody, digestOfBatchBytes, encodePhaseBody } from '../../wire/phase.js';
 import {
@@ -20,17 +18,8 @@ import {
 } from '../../wire/service.js';
 import { decodeStateChunk, encodeStateChunk } from '../../wire/state-transfer.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../../wire/views.js';
-import type { Traitor, Version } from './traitor.js';
+import { falseDigest, scratched, type Reworking, type Traitor, type Version } from './plot.js';
 import { viewReworkings } from './view-lies.js';
-
-/** What a Byzantine replica makes of a frame that the replica in it wants to publish. */
-export interface Reworking {
-  readonly kind: FaultKind;
-  /** How often it tries to. */
-  readonly probability: number;
-  /** `undefined`: it has nothing to make of this one. */
-  readonly rework: (frame: Frame, traitor: Traitor) => Version | undefined;
-}
 
 /** Bytes of a batch before its bundles: the view, then the time. */
 const timeOffset = 8;
@@ -39,10 +28,6 @@ const timeOffset = 8;
 function divided(traitor: Traitor, one: Buffer | undefined, other: Buffer | undefined): Version {
   const half = new Set(traitor.some(0.5));
   return (to) => (half.has(to) ? other : one);
-}
-
-export function falseDigest(traitor: Traitor): Digest {
-  return sha256(Buffer.from(`a lie ${traitor.random.below(2 ** 32)}`));
 }
 
 /** Two proposals for one place: the same bundles at another time, or with what another proposal holds. */
@@ -157,15 +142,6 @@ function lieAboutState(frame: Frame, traitor: Traitor): Version | undefined {
   const attachment = scratched(frame.attachment, traitor);
   const body = encodeStateChunk({ target, nonce, attachment: sha256(attachment) });
   return () => traitor.sealer.seal('state-chunk', body, attachment);
-}
-
-/** One byte of it is another one. */
-export function scratched(bytes: Buffer, traitor: Traitor): Buffer {
-  const copy = Buffer.from(bytes);
-  if (copy.length === 0) return copy;
-  const place = traitor.random.below(copy.length);
-  copy[place] = (copy[place] ?? 0) ^ (1 << traitor.random.below(8));
-  return copy;
 }
 
 /** It proposes nearly too late. */

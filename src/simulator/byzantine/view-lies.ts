@@ -12,8 +12,7 @@ import {
   type ViewChangeBody,
 } from '../../wire/views.js';
 import type { Support } from './knowledge.js';
-import type { Reworking } from './reworking.js';
-import type { Traitor, Version } from './traitor.js';
+import type { Reworking, Traitor, Version } from './plot.js';
 
 /** Lies about views: in VIEW-CHANGEs and NEW-VIEWs, instead of what an honest replica would say, and besides. */
 

@@ -3,18 +3,30 @@ import type { Digest, SequenceNumber } from '../../pbft/types.js';
 import type { Publication } from '../../ports/bus.js';
 import type { LogWrite } from '../../ports/message-log.js';
 import { nullBatch } from '../../replica/batch-book.js';
+import type { ReplicaNode } from '../../replica/replica-node.js';
 import type { Service } from '../../replica/service.js';
 import { StateMachineService } from '../../replica/state-machine-service.js';
 import KeyValueService from '../../state-machine/key-value.js';
 import type { Founders } from '../founders.js';
 import { asBuffer } from '../simulated-redis.js';
-import type { Life, SimulatedReplica } from '../simulated-replica.js';
 import { ExecutionChecker, type Execution } from './execution-checker.js';
 import { NewViewChecker } from './new-view-checker.js';
 import { SpeechChecker } from './speech-checker.js';
 import type { Violations } from './violations.js';
 
 type Context = { readonly sequence: SequenceNumber; readonly time: number };
+
+/** A replica's place, and one life of it. */
+interface Seat {
+  readonly index: number;
+  readonly name: string;
+}
+
+interface Life {
+  readonly number: number;
+  readonly node: ReplicaNode;
+  readonly service: Service;
+}
 
 /** Watches all replicas from outside, correct ones against the rules. */
 export class Witness {
@@ -46,7 +58,7 @@ export class Witness {
   }
 
   /** The service of one life of a replica. */
-  serviceOf({ index, name }: SimulatedReplica, life: number): Service {
+  serviceOf({ index, name }: Seat, life: number): Service {
     const onDefect = (error: unknown): void => {
       this.violations.add('failure', `the state machine of ${name} fails: ${String(error)}`);
     };
@@ -65,21 +77,21 @@ export class Witness {
     return service;
   }
 
-  onPromised({ index }: SimulatedReplica, promises: readonly Promised[]): void {
+  onPromised({ index }: Seat, promises: readonly Promised[]): void {
     if (!this.isByzantine(index)) this.speech.onPromised(index, promises);
   }
 
-  onWritten({ index }: SimulatedReplica, writes: readonly LogWrite[]): void {
+  onWritten({ index }: Seat, writes: readonly LogWrite[]): void {
     if (!this.isByzantine(index)) this.speech.onWritten(index, writes);
   }
 
-  onPublished({ index }: SimulatedReplica, publications: readonly Publication[]): void {
+  onPublished({ index }: Seat, publications: readonly Publication[]): void {
     if (this.isByzantine(index)) return;
     for (const { channel, payload } of publications) this.speech.onPublished(index, channel, asBuffer(payload));
   }
 
   /** Whatever it has executed is whole now. */
-  afterStep({ name, index }: SimulatedReplica, { service, number, node }: Life): void {
+  afterStep({ name, index }: Seat, { service, number, node }: Life): void {
     const execution = this.executions.get(service);
     if (execution === undefined) return;
     const { lastExecuted, newView } = node.host.replica;

@@ -3,28 +3,12 @@ import type { Kind } from '../../wire/kinds.js';
 import type { Channel, Publication } from '../../ports/bus.js';
 import { Sealer } from '../../wire/envelope.js';
 import { decodeFrame, joinPacket, splitPacket, type Frame } from '../../wire/frame.js';
-import type { ClusterParts } from '../cluster.js';
 import type { Random } from '../random.js';
 import { asBuffer } from '../simulated-redis.js';
 import type { SimulatedReplica } from '../simulated-replica.js';
-import type { Tally } from '../tally.js';
 import { actions } from './acting.js';
-import type { Knowledge } from './knowledge.js';
+import type { Conspiracy, Traitor, Version } from './plot.js';
 import { reworkings } from './reworking.js';
-
-/** What one of the others is told instead of a frame; nothing at all when it is `undefined`. */
-export type Version = (to: string) => Buffer | undefined;
-
-/** What all Byzantine replicas of a run share. */
-export interface Conspiracy {
-  readonly parts: ClusterParts;
-  readonly knowledge: Knowledge;
-  readonly byzantine: readonly number[];
-  readonly faults: ReadonlySet<FaultKind>;
-  readonly random: Random;
-  readonly tally: Tally;
-  note(text: string): void;
-}
 
 /** How often each thing that a Byzantine replica does besides happens, about, times a second. */
 const actionsPerSecond = 1.5;
@@ -33,7 +17,7 @@ const actionsPerSecond = 1.5;
  * A Byzantine replica: a wrapper around a real one, which keeps it in the game. It has its key at hand, hears everything that
  * anybody says, and tells each of the others what it likes.
  */
-export class Traitor {
+export class ByzantineReplica implements Traitor {
   readonly sealer: Sealer;
   readonly index: number;
   readonly name: string;
