@@ -1,4 +1,5 @@
 import { ScriptedCluster } from '../../src/simulator/scripted-cluster.js';
+import { spellOut } from './state-transfer-lines.js';
 
 /** What is said in one of the papers' figures, for people to read. */
 export interface Conversation {
@@ -58,6 +59,7 @@ async function viewChange(): Promise<ScriptedCluster> {
 
 async function stateTransfer(): Promise<ScriptedCluster> {
   const cluster = await ScriptedCluster.start({ checkpointInterval: 4, logSize: 8 });
+  spellOut(cluster);
   cluster.kill(3);
   for (let count = 0; count < 11; count++) await cluster.submit(increment);
   cluster.trace.splice(1);
@@ -93,7 +95,8 @@ number, since somebody might have executed it; that one VIEW-CHANGE in a quorum 
     heading: `A replica that was away fetches the state (TOCS 2002, section 5.3)
 
 K = 4: a checkpoint every four sequence numbers, and L = 8. replica-4 is down until the others have moved on to checkpoint
-12. The state is a tree of hashes, so that each piece is verified on arrival, whoever it comes from.`,
+12. The state has two parts, the service's (0) and the replies (1). Each is a tree of hashes over buckets of items, so that
+each piece is verified on arrival, whoever it comes from, and what is equal is not fetched.`,
     play: stateTransfer,
   },
 ];
