@@ -28,6 +28,9 @@ export const faultKinds = [
   'log-rollback',
   'log-deletion',
   'log-alteration',
+  // Data folders
+  'promises-loss',
+  'disk-loss',
   // Byzantine clients
   'client-equivocation',
   'client-disorder',

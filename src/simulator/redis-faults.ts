@@ -184,6 +184,19 @@ export class RedisFaults {
     });
   }
 
+  /** A replica's data folder is lost while it is down, and perhaps its hashes with it. */
+  loseFolder(isAllLost: boolean): void {
+    const replica = this.random.pick(this.fate.cluster.correct);
+    if (!this.fate.victims.mayRob(replica)) return;
+    const kind = isAllLost ? 'disk-loss' : 'promises-loss';
+    this.fate.did(kind, `${replica.name} loses its promises${isAllLost ? ' and its hashes' : ''}`);
+    this.fate.victims.rob(replica);
+    replica.kill();
+    replica.losePromises();
+    if (isAllLost) this.fate.cluster.parts.logRedis.putBack(replica.name, new Map());
+    this.fate.reviveLater(replica);
+  }
+
   private alterOne(hashes: Hashes): void {
     const { random } = this;
     const places: LogPlace[] = [...hashes.keys()];
@@ -258,5 +271,11 @@ export const redisHappenings: Partial<Record<FaultKind, (redis: RedisFaults) => 
   },
   'log-alteration': (redis) => {
     redis.alter();
+  },
+  'promises-loss': (redis) => {
+    redis.loseFolder(false);
+  },
+  'disk-loss': (redis) => {
+    redis.loseFolder(true);
   },
 };

@@ -134,7 +134,12 @@ export class SimulatedReplica {
     this.parts.network.subscribers.delete(life.subscriber);
   }
 
-  /** Its data folder is lost. */
+  /** Its promises are gone, and it can tell. */
+  losePromises(): void {
+    this.promises.lose();
+  }
+
+  /** Its promises are gone, and it goes on as if there had been none: only a Byzantine replica does. */
   forgetPromises(): void {
     this.promises = new MemoryPromiseKeeper();
   }

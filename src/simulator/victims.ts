@@ -69,7 +69,8 @@ export class Victims {
   private forgive(): void {
     for (const [replica, until] of this.robbed) {
       const core = replica.life?.node.host.replica;
-      if (core !== undefined && !core.isAmnesiac && core.stable.sequence > until) this.robbed.delete(replica);
+      const isWell = core !== undefined && !core.isAmnesiac && !core.isChangingView && !core.isCorrupt;
+      if (isWell && core.stable.sequence > until) this.robbed.delete(replica);
     }
   }
 }
