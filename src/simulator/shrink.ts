@@ -1,4 +1,4 @@
-import { faultKinds, type FaultKind } from './fault-kinds.js';
+import { faultKinds } from './fault-kinds.js';
 import type { SimulationOptions } from './profile.js';
 import { simulate, type Outcome } from './simulate.js';
 
@@ -15,12 +15,17 @@ export interface Shrunk {
  * Makes a failing run smaller: without kinds of fault that it does not need, with fewer requests, in a shorter time, as long
  * as the same checker still objects.
  */
-export async function shrink(seed: number, options: SimulationOptions, failed: Outcome): Promise<Shrunk> {
+export async function shrink(
+  seed: number,
+  options: SimulationOptions,
+  failed: Outcome,
+  run: (seed: number, options: SimulationOptions) => Promise<Outcome> = simulate,
+): Promise<Shrunk> {
   let best: Shrunk = { options, outcome: failed };
   let attempts = 0;
   const attempt = async (candidate: SimulationOptions): Promise<boolean> => {
     if (attempts++ >= attemptsMax) return false;
-    const outcome = await simulate(seed, candidate);
+    const outcome = await run(seed, candidate);
     if (outcome.violation?.checker !== failed.violation?.checker) return false;
     best = { options: candidate, outcome };
     return true;
@@ -28,8 +33,6 @@ export async function shrink(seed: number, options: SimulationOptions, failed: O
   for (const kind of faultKinds.filter((known) => failed.faults[known] !== undefined)) {
     await attempt({ ...best.options, without: [...(best.options.without ?? []), kind] });
   }
-  const idle: FaultKind[] = faultKinds.filter((kind) => failed.faults[kind] === undefined);
-  await attempt({ ...best.options, without: [...new Set([...(best.options.without ?? []), ...idle])] });
   for (let requests = Math.floor(failed.requests / 2); requests >= 1; requests = Math.floor(requests / 2)) {
     if (!(await attempt({ ...best.options, requests }))) break;
   }

@@ -47,8 +47,8 @@ export class SimulatedCluster {
     const signatures = profile.hasRealSignatures ? realSignatures(founders) : modelledSignatures(founders);
     const byzantine = new Set(profile.byzantine);
     const fail = (who: string, error: unknown): void => {
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      violations.add('failure', `${who}: ${text}`);
+      violations.add('failure', `${who}: ${error instanceof Error ? error.message : String(error)}`);
+      if (error instanceof Error) this.trace?.add(error.stack ?? '');
     };
     this.network = new Network(time);
     this.witness = new Witness(founders, violations, (replica) => byzantine.has(replica));
