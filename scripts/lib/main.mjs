@@ -5,14 +5,15 @@ import { ROOT } from './root.mjs';
 import { withSetupLock } from './setup-lock.mjs';
 import { runStages, stagesNamed, StageFailed } from './stages.mjs';
 
-/** Runs `start`, `test` or `example NAME`, with everything that is missing first. Sets the process's exit code. */
+/** Runs `start`, `test`, `example NAME` or `bench NAME`, with everything that is missing first. Sets the process's exit code. */
 export async function main([command, ...args]) {
   process.chdir(ROOT);
   try {
     if (command === 'start') await start(args);
     else if (command === 'test') await test(args);
-    else if (command === 'example') await example(args);
-    else throw new Error(`there is no ${command ?? 'command'}: say start, test or example`);
+    else if (command === 'example') await runFile(args, (name) => `dist/examples/${name}/main.js`);
+    else if (command === 'bench') await runFile(args, (name) => `bench/${name}.mjs`);
+    else throw new Error(`there is no ${command ?? 'command'}: say start, test, example or bench`);
   } catch (error) {
     if (error instanceof Interrupted) process.exit(error.exitCode);
     process.stderr.write(error instanceof StageFailed ? `\n${error.message}\n` : `\nquorate: ${error.message}\n`);
@@ -29,10 +30,10 @@ async function setUp() {
   release();
 }
 
-/** Runs dist/examples/NAME/main.js. */
-async function example([name, ...args]) {
+/** Runs a file of this repository, as if it were the program. */
+async function runFile([name, ...args], fileOf) {
   await setUp();
-  const file = new URL(`../../dist/examples/${name}/main.js`, import.meta.url);
+  const file = new URL(`../../${fileOf(name)}`, import.meta.url);
   process.argv.splice(1, Infinity, name, ...args);
   await import(file.href);
 }

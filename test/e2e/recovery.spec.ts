@@ -29,23 +29,6 @@ describe('replicas that die and come back under load', () => {
 
   afterAll(TestCluster.removeAll);
 
-  /** Waits until a replica votes and has executed what was agreed while it was away: its old status would not do. */
-  const untilBack = async (name: string, sequence: number): Promise<void> => {
-    await api.statusWhere(({ replicas }) =>
-      replicas.some(({ replica, connected, voting, lastExecuted }) => {
-        return replica === name && connected && voting === true && (lastExecuted ?? 0) >= sequence;
-      }),
-    );
-  };
-
-  /** The load was answered whole and in order, and all replicas are of one state. */
-  const expectWhole = async (load: Load): Promise<void> => {
-    expect(await load.finish(async (key) => await api.value(key))).toEqual([]);
-    expect(load.unanswered).toBe(0);
-    await api.agreement();
-    expect(cluster.endings).toEqual(new Map());
-  };
-
   it(`the primary, killed ${primaryKills} times in a row: each time the next one takes over`, async () => {
     const load = new Load(incrementsOf(api), 'primaries', clients);
     const { view: first } = await api.status();
@@ -57,9 +40,9 @@ describe('replicas that die and come back under load', () => {
       const after = await api.statusWhere((status) => status.view > view);
       expect(after.primary).not.toBe(primary);
       cluster.startMember(primary);
-      await untilBack(primary, sequence);
+      await api.untilVoting(primary, sequence);
     }
-    await expectWhole(load);
+    await cluster.expectWhole(load);
     // One time-out each, not several.
     expect((await api.status()).view - first).toBeLessThan(2 * primaryKills);
   });
@@ -73,8 +56,8 @@ describe('replicas that die and come back under load', () => {
     await load.acknowledges(40, patienceMs);
     const { sequence } = await api.agreed({ op: 'get', key: 'agreement' });
     cluster.startMember(victim);
-    await untilBack(victim, sequence);
-    await expectWhole(load);
+    await api.untilVoting(victim, sequence);
+    await cluster.expectWhole(load);
     expect((await api.status()).view).toBe(view);
   });
 
@@ -99,8 +82,8 @@ describe('replicas that die and come back under load', () => {
     const { sequence } = await api.agreed({ op: 'get', key: 'agreement' });
     cluster.signal(victim, 'SIGCONT');
     await load.acknowledges(20, patienceMs);
-    await untilBack(victim, sequence);
-    await expectWhole(load);
+    await api.untilVoting(victim, sequence);
+    await cluster.expectWhole(load);
     if (role === 'primary') expect((await api.status()).view).toBeGreaterThan(view);
   });
 });

@@ -9,7 +9,7 @@ import { poll } from '../../src/cluster/poll.js';
 import { processEnvironment, readSettings, type Settings } from '../../src/config/settings.js';
 import type { Reply } from '../../src/crypto/receipt.js';
 import { patienceMs } from '../support/processes.js';
-import type { Increment } from '../support/load.js';
+import type { Increment, Load } from '../support/load.js';
 import { startTestRedis, type TestRedis } from '../support/redis-server.js';
 
 /** Longer than any one test here takes on a busy machine. */
@@ -78,6 +78,16 @@ export class Api {
     return found;
   }
 
+  /** Waits until a replica has executed what was agreed while it was away. */
+  async untilExecuted(name: string, sequence: number): Promise<void> {
+    await this.replicaWhere(name, ({ lastExecuted }) => (lastExecuted ?? 0) >= sequence);
+  }
+
+  /** As `untilExecuted`, and it votes: its old status would not do. */
+  async untilVoting(name: string, sequence: number): Promise<void> {
+    await this.replicaWhere(name, ({ voting, lastExecuted }) => voting === true && (lastExecuted ?? 0) >= sequence);
+  }
+
   /**
    * Waits until a request is answered and all replicas vote, and have executed it and the same besides to the same effect.
    * @throws {Error} with the last status when that does not happen in time
@@ -90,6 +100,12 @@ export class Api {
     });
     if (sequence === undefined) throw new Error('requests are not answered');
     return await this.statusWhere(({ replicas }) => areInAgreement(replicas, sequence));
+  }
+
+  private async replicaWhere(name: string, condition: (status: ReplicaStatus) => boolean): Promise<void> {
+    await this.statusWhere(({ replicas }) =>
+      replicas.some((status) => status.replica === name && status.connected && condition(status)),
+    );
   }
 }
 
@@ -111,7 +127,9 @@ export async function temporaryFolder(): Promise<string> {
   return await mkdtemp(join(tmpdir(), 'quorate-e2e-'));
 }
 
-export interface TestClusterOptions extends Partial<Pick<LocalClusterOptions, 'gateways' | 'preferLoopbackPort'>> {
+export interface TestClusterOptions extends Partial<
+  Pick<LocalClusterOptions, 'gateways' | 'preferLoopbackPort' | 'stateMachine'>
+> {
   readonly replicas?: number;
   /** The cluster starts a Redis of its own, which can be stopped alone, instead of using the test's. */
   readonly ownRedis?: true;
@@ -139,12 +157,13 @@ export class TestCluster extends LocalCluster {
   static async start(options: TestClusterOptions): Promise<TestCluster> {
     const redisUrl = options.ownRedis === true ? '' : (await (redis ??= startTestRedis())).url;
     const settings = settingsOf(await temporaryFolder(), redisUrl, options);
-    const { gateways, preferLoopbackPort } = options;
+    const { gateways, preferLoopbackPort, stateMachine } = options;
     const cluster: TestCluster = new TestCluster({
       settings,
       names: Array.from({ length: settings.replicas }, (_, index) => `replica-${index + 1}`),
       onEnded: (name, ending) => cluster.endings.set(name, ending),
       ...(gateways === undefined ? {} : { gateways }),
+      ...(stateMachine === undefined ? {} : { stateMachine }),
       ...(preferLoopbackPort === undefined ? {} : { preferLoopbackPort }),
     });
     clusters.push(cluster);
@@ -160,6 +179,15 @@ export class TestCluster extends LocalCluster {
 
   api(gateway?: string): Api {
     return new Api(this.gatewayUrl(gateway));
+  }
+
+  /** Ends a load: it was answered whole and in order, all replicas come to one state, and none has ended by itself. */
+  async expectWhole(load: Load): Promise<void> {
+    const api = this.api();
+    expect(await load.finish(async (key) => await api.value(key))).toEqual([]);
+    expect(load.unanswered).toBe(0);
+    await api.agreement();
+    expect(this.endings).toEqual(new Map());
   }
 
   private async remove(): Promise<void> {

@@ -69,8 +69,9 @@ describe('a Redis that refuses writes', () => {
   afterAll(async () => await cluster.stop());
 
   it.each(refusals)('with $word: nobody votes, all say why, and all go on when it takes them', async (refusal) => {
-    const { client, redis, votes } = cluster;
+    const { client, redis, names, votes } = cluster;
     const before = (await cluster.increment(increment)) ?? 0;
+    const connections = names.map((name) => cluster.wire(name).accepted);
     await refusal.begin(redis);
     const waiting = cluster.increment(increment);
     await eventually('all say why they do not vote', () =>
@@ -85,6 +86,8 @@ describe('a Redis that refuses writes', () => {
     const more = cluster.increment(increment);
     await cluster.statuses(statuses);
     expect(votes.frames.length).toBe(heard);
+    // A PING that is refused is an answer, too.
+    expect(names.map((name) => cluster.wire(name).accepted)).toEqual(connections);
 
     await refusal.end(redis);
     expect(new Set([await waiting, await more])).toEqual(new Set([before + 1, before + 2]));

@@ -17,6 +17,8 @@ interface Pair {
 
 /** A wire that can be cut, between a client and a Redis that listens on TCP. */
 export class TcpProxy {
+  /** Connections that were ever made. */
+  accepted = 0;
   private mode: Mode = 'forwarding';
   private readonly pairs = new Set<Pair>();
 
@@ -71,6 +73,7 @@ export class TcpProxy {
   }
 
   private accept(client: Socket): void {
+    this.accepted++;
     client.on('error', () => undefined);
     if (this.mode === 'closed') {
       client.destroy();

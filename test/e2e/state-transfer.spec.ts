@@ -1,0 +1,82 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { Load } from '../support/load.js';
+import { patienceMs } from '../support/processes.js';
+import { incrementsOf, TestCluster, type Api } from './support.js';
+
+jest.setTimeout(600_000);
+
+const keys = 100_000;
+const keysAtOnce = 1_000;
+const checkpointInterval = 32;
+
+describe(`a replica that has lost everything but its key, and ${keys} keys of state`, () => {
+  let cluster: TestCluster;
+  let api: Api;
+
+  beforeAll(async () => {
+    cluster = await TestCluster.start({
+      settings: { CHECKPOINT_INTERVAL: String(checkpointInterval), LOG_SIZE: '64', DEADLINE_MS: '30000' },
+      stateMachine: fileURLToPath(new URL('../support/filling-service.mjs', import.meta.url)),
+    });
+    api = cluster.api();
+    for (let from = 0; from < keys; from += keysAtOnce) await api.agreed({ op: 'fill', from, count: keysAtOnce });
+  });
+
+  afterAll(TestCluster.removeAll);
+
+  /** Deletes everything that a replica has in Redis. */
+  const wipeHashes = async (name: string): Promise<void> => {
+    const redis = new Redis(cluster.redisUrl ?? '');
+    try {
+      const prefix = `quorate:{${cluster.name}}`;
+      const wiped = [`${prefix}:replica:${name}`, `${prefix}:state:${name}`];
+      for (let cursor: string | undefined = '0'; cursor !== undefined;) {
+        const [next, found]: [string, string[]] = await redis.scan(cursor, 'MATCH', `${prefix}:log:${name}:*`);
+        wiped.push(...found);
+        cursor = next === '0' ? undefined : next;
+      }
+      expect(await redis.unlink(...wiped)).toBeGreaterThan(1);
+    } finally {
+      redis.disconnect();
+    }
+  };
+
+  it.each([
+    ['its hashes', false],
+    ['its hashes and its promises', true],
+  ])('%s: it fetches the state while writes go on', async (what, areLost) => {
+    const load = new Load(incrementsOf(api), what, 2);
+    await load.acknowledges(10, patienceMs);
+    const { primary, view, replicas } = await api.status();
+    const victim = cluster.replicaNames.find((name) => name !== primary)!;
+    const before = Math.max(...replicas.map(({ stableCheckpoint }) => stableCheckpoint ?? 0));
+    await cluster.kill(victim);
+    await wipeHashes(victim);
+    if (areLost) await rm(join(cluster.dataDir, 'replicas', victim, 'promises'));
+    await api.statusWhere((status) =>
+      status.replicas.every(
+        ({ replica, stableCheckpoint }) =>
+          replica === victim || (stableCheckpoint ?? 0) >= before + 3 * checkpointInterval,
+      ),
+    );
+    const { sequence } = await api.agreed({ op: 'get', key: 'agreement' });
+    const acknowledged = load.acknowledged;
+    cluster.startMember(victim);
+    await api.untilExecuted(victim, sequence);
+    expect(load.acknowledged).toBeGreaterThan(acknowledged);
+    expect((await api.status()).view).toBe(view);
+    if (areLost) {
+      // It votes from the next view on: whatever it may have said was in an earlier one (rule 28).
+      await cluster.kill(primary);
+      await api.agreed({ op: 'get', key: 'agreement' });
+      cluster.startMember(primary);
+    }
+    await api.untilVoting(victim, sequence);
+    await cluster.expectWhole(load);
+    expect(await api.value(`filled-${keys - 1}`)).toBe(`value ${keys - 1}`);
+  });
+});
