@@ -170,6 +170,23 @@ export class Replica {
     return this.core.log.get(place)?.batchOf(digest);
   }
 
+  /** The sequence numbers that are in memory, ascending. */
+  get openPlaces(): readonly SequenceNumber[] {
+    return [...this.core.log.values()].map((slot) => slot.sequence).sort((a, b) => a - b);
+  }
+
+  /** What the log should hold of a sequence number, as far as the memory does: a log that was lost is written anew from it. */
+  loggedAt(place: SequenceNumber): readonly PhaseMessage[] {
+    return this.core.log.get(place)?.logged ?? [];
+  }
+
+  /** The same of checkpoints and views. */
+  get loggedViews(): readonly ReplicaMessage[] {
+    const { stable, newView, viewChanges, self, isChangingView } = this.core;
+    const asked = isChangingView ? viewChanges.of(self) : undefined;
+    return [...stable.proof, ...(newView === undefined ? [] : [newView]), ...(asked === undefined ? [] : [asked])];
+  }
+
   /** H. */
   get highWaterMark(): SequenceNumber {
     return this.core.highWaterMark;

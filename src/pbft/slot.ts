@@ -1,4 +1,4 @@
-import type { Batch, Commit, Prepare, PreparedCertificate, PrePrepare } from './messages.js';
+import type { Batch, Commit, PhaseMessage, Prepare, PreparedCertificate, PrePrepare } from './messages.js';
 import type { Digest, ReplicaIndex, SequenceNumber } from './types.js';
 
 /** Batches of one sequence number that are kept until a checkpoint: one for each view that proposed another one. */
@@ -53,6 +53,14 @@ export class Slot {
 
   batchOf(digest: Digest): Batch | undefined {
     return this.batches.get(digest) ?? (this.committed?.digest === digest ? this.committed : undefined);
+  }
+
+  /** All that the log holds of this sequence number. */
+  get logged(): readonly PhaseMessage[] {
+    const { prepared, prePrepare } = this;
+    const earlier = prepared === undefined ? [] : [prepared.prePrepare, ...prepared.prepares];
+    const now = [...this.prepares.values(), ...this.commits.values()];
+    return [...new Set([...earlier, ...(prePrepare === undefined ? [] : [prePrepare]), ...now])];
   }
 
   /** A new view begins: its votes are counted anew; what was prepared and committed stays. */

@@ -72,9 +72,12 @@ export class CheckpointStore {
   private generations: readonly Map<string, number>[];
   private stale: string[];
   private isClearDue: boolean;
+  private isKeeperNamed = false;
 
+  /** @param keeper this process's own name for itself, which no other has had */
   constructor(
     private readonly state: CheckpointedState,
+    private readonly keeper: string,
     found?: StoredState,
   ) {
     this.stored = found;
@@ -90,8 +93,10 @@ export class CheckpointStore {
 
   /** Whether nothing is left to do. */
   get isIdle(): boolean {
-    const { target, waiting, stale, isClearDue, isSweepDue } = this;
-    return target === undefined && waiting === undefined && stale.length === 0 && !isClearDue && !isSweepDue;
+    const { target, waiting, stale, isClearDue, isSweepDue, isKeeperNamed } = this;
+    return (
+      isKeeperNamed && target === undefined && waiting === undefined && stale.length === 0 && !isClearDue && !isSweepDue
+    );
   }
 
   /** A checkpoint is stable: it will be stored, unless it is not, or no longer, kept here, or a newer one is known. */
@@ -109,7 +114,9 @@ export class CheckpointStore {
    */
   onReadBack(own: Readonly<Record<string, Buffer>>): boolean {
     const expected = this.stored === undefined ? nothing : recordOf(this.stored);
-    if (this.isClearDue || own[ownFields.stored]?.equals(expected) === true) return false;
+    const isKept =
+      own[ownFields.keeper]?.toString() === this.keeper && own[ownFields.stored]?.equals(expected) === true;
+    if (this.isClearDue || !this.isKeeperNamed || isKept) return false;
     const newest = this.waiting ?? this.target ?? this.stored;
     for (const held of this.held()) if (held !== newest) held.snapshot.release();
     this.waiting = newest;
@@ -121,11 +128,13 @@ export class CheckpointStore {
     this.stale = [];
     this.generations = this.state.parts.map(() => new Map<string, number>());
     this.isClearDue = true;
+    this.isKeeperNamed = false;
     return true;
   }
 
   /** Does the next piece, if there is anything to do. */
   tick(out: StoreOutput): void {
+    if (!this.isKeeperNamed) this.nameKeeper(out);
     if (this.isClearDue) this.clear(out);
     else if (this.stale.length > 0) this.removeStale(out);
     else if (this.isSweepDue && this.stored !== undefined) this.sweep(out, this.stored);
@@ -143,6 +152,11 @@ export class CheckpointStore {
 
   private held(): Proven[] {
     return [this.superseded, this.stored, this.target, this.waiting].filter((held) => held !== undefined);
+  }
+
+  private nameKeeper(out: StoreOutput): void {
+    out.write('replica', ownFields.keeper, Buffer.from(this.keeper));
+    this.isKeeperNamed = true;
   }
 
   /** Nothing that is there counts. */

@@ -11,7 +11,7 @@ import { Writer } from '../wire/bytes.js';
  *   const fetcher = new StateFetcher(state, self);                   // state-fetcher.ts: asks peers, verifies
  *   const server = new StateServer(state);                           // state-server.ts: answers peers
  *   const found = await loadCheckpoint({ log, state, opener, n });   // checkpoint-loader.ts: at a start, before anything else
- *   const store = new CheckpointStore(state, found);                 // checkpoint-store.ts: writes to the log's place 'state'
+ *   const store = new CheckpointStore(state, incarnation, found);    // checkpoint-store.ts: writes to the log's place 'state'
  *   const collection = new LogCollection(logSize, ownHash);          // collection.ts: which hashes may go
  *
  * - The core takes a checkpoint: `state.freeze(sequence, time).digest`.

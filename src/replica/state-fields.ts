@@ -23,6 +23,8 @@ export function parseField(field: string): { part: number; generation: number; k
 export const ownFields = {
   /** The checkpoint that is stored whole: the commit of all that was written for it. */
   stored: 'stored-checkpoint',
+  /** Which process keeps the store. Written once in its life: if it is gone, so may be all that was written before. */
+  keeper: 'keeper',
   /** The sequence number up to which the log's hashes were removed. */
   collected: 'collected',
 } as const;

@@ -2,7 +2,7 @@ import { sha256 } from '../crypto/digest.js';
 import type { Effect } from '../pbft/effects.js';
 import type { StableCheckpoint } from '../pbft/messages.js';
 import type { RefusalReason } from '../pbft/refusal.js';
-import { sequence } from '../pbft/types.js';
+import { sequence, type SequenceNumber } from '../pbft/types.js';
 import type { Publication } from '../ports/bus.js';
 import type { MessageLog } from '../ports/message-log.js';
 import type { Logger } from '../ports/logger.js';
@@ -13,16 +13,20 @@ import { decodeFetchState, decodeStateChunk, encodeFetchState, encodeStateChunk 
 import { CheckpointStore, type StoredState } from './checkpoint-store.js';
 import { LogCollection } from './collection.js';
 import type { Host } from './host.js';
+import { placeOf } from './log-entries.js';
 import type { MessageBook } from './message-book.js';
 import type { Service } from './service.js';
 import { StateFetcher } from './state-fetcher.js';
 import { StateServer } from './state-server.js';
+import type { TurnBuilder } from './turn-builder.js';
 
 export interface StateSyncOptions {
   readonly self: number;
   readonly names: readonly string[];
   readonly host: Host;
   readonly service: Service;
+  /** Random: names this process. */
+  readonly incarnation: string;
   readonly book: MessageBook;
   /** Sequence numbers below the stable checkpoint whose hashes stay: for peers that are a little behind, and readers. */
   readonly retention: number;
@@ -44,6 +48,8 @@ export class StateSync {
   /** Both made once the log is read back. */
   private store: CheckpointStore | undefined;
   private collection: LogCollection | undefined;
+  /** Of these Redis has lost the log, and the memory writes it again. */
+  private lost: (SequenceNumber | 'views')[] = [];
 
   constructor(private readonly options: StateSyncOptions) {
     this.fetcher = new StateFetcher(options.service.checkpoints, options.self);
@@ -67,13 +73,14 @@ export class StateSync {
     if (!isAtRest()) return;
     const own = await log.readReplica().catch(() => undefined); // who cannot be asked now is asked again
     if (own === undefined || !isAtRest() || !store.onReadBack(own)) return;
-    this.options.logger.warn({}, 'the stored checkpoint is gone; it is written anew');
+    this.options.logger.warn({}, 'what is in Redis is gone; it is written anew');
+    this.lost = ['views', ...this.options.host.replica.openPlaces];
   }
 
   /** The log is read back: what is stored, and the replica's own hash as it was read. */
   begin(stored: StoredState | undefined, own: Readonly<Record<string, Buffer>>): void {
-    const { service, retention } = this.options;
-    this.store = new CheckpointStore(service.checkpoints, stored);
+    const { service, retention, incarnation } = this.options;
+    this.store = new CheckpointStore(service.checkpoints, incarnation, stored);
     this.collection = new LogCollection(retention, own);
   }
 
@@ -100,6 +107,7 @@ export class StateSync {
     const { host } = this.options;
     const { replica } = host;
     host.keepHouse((turn) => {
+      this.writeLost(turn);
       this.store?.tick(turn);
       this.collection?.tick(this.store?.sequence ?? 0, replica.stable.sequence, turn);
     });
@@ -151,6 +159,18 @@ export class StateSync {
     const questions = this.fetcher.takeRequests();
     const frames = questions.map((question) => sealer.seal('fetch-state', encodeFetchState(question)));
     if (frames.length > 0) announce(packets('state', frames));
+  }
+
+  /** What was promised is in the data folder already; here it becomes provable again. */
+  private writeLost(turn: TurnBuilder): void {
+    const { host, book, names } = this.options;
+    const next = this.lost.shift();
+    if (next === undefined) return;
+    const messages = next === 'views' ? host.replica.loggedViews : host.replica.loggedAt(next);
+    for (const message of messages) {
+      const { place, field } = placeOf(message, (replica) => names[replica] ?? '');
+      turn.write(place, field, book.frameOf(message));
+    }
   }
 
   /** The service and the core change together, or not at all. */

@@ -31,6 +31,9 @@ function proofOf(place: number, of: Digest, signers: readonly number[] = [0, 1, 
   );
 }
 
+/** Each store is of a process of its own. */
+let processes = 0;
+
 /** A replica whose store writes to a Redis in memory, one turn for each tick. */
 class Storing {
   readonly broker: MemoryBroker;
@@ -47,7 +50,7 @@ class Storing {
     this.broker = broker;
     this.log = new MemoryMessageLog(broker, 'a');
     this.outbox = new MemoryOutbox(broker, 'a');
-    this.store = new CheckpointStore(holding.state, found);
+    this.store = new CheckpointStore(holding.state, `process ${processes++}`, found);
   }
 
   /** The state as it is now becomes a stable checkpoint. */
