@@ -93,10 +93,8 @@ export class CheckpointStore {
 
   /** Whether nothing is left to do. */
   get isIdle(): boolean {
-    const { target, waiting, stale, isClearDue, isSweepDue, isKeeperNamed } = this;
-    return (
-      isKeeperNamed && target === undefined && waiting === undefined && stale.length === 0 && !isClearDue && !isSweepDue
-    );
+    const { target, waiting, stale, isClearDue, isSweepDue } = this;
+    return target === undefined && waiting === undefined && stale.length === 0 && !isClearDue && !isSweepDue;
   }
 
   /** A checkpoint is stable: it will be stored, unless it is not, or no longer, kept here, or a newer one is known. */
