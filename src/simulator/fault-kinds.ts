@@ -5,6 +5,7 @@ export const faultKinds = [
   'loss',
   'duplication',
   'reordering',
+  'lasting-delay',
   'one-way-partition',
   'two-way-partition',
   // Processes
@@ -40,7 +41,14 @@ export const faultKinds = [
   'client-junk',
   // Byzantine replicas
   'equivocation',
+  'other-batch',
   'double-vote',
+  'prepare-of-primary',
+  'proposal-of-backup',
+  'far-off-vote',
+  'impersonation',
+  'vote-in-another-role',
+  'vote-in-another-view',
   'selective-send',
   'withheld-message',
   'lying-reply',

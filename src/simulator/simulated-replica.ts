@@ -137,6 +137,7 @@ export class SimulatedReplica {
   /** Its promises are gone, and it can tell. */
   losePromises(): void {
     this.promises.lose();
+    this.parts.witness.onPromisesLost(this);
   }
 
   /** Its promises are gone, and it goes on as if there had been none: only a Byzantine replica does. */

@@ -1,4 +1,5 @@
 import type { FaultKind } from './fault-kinds.js';
+import { tickMs } from '../replica/replica-node.js';
 import type { Delivery } from './network.js';
 import type { Profile } from './profile.js';
 import type { Random } from './random.js';
@@ -7,6 +8,9 @@ import type { Tally } from './tally.js';
 /** The network's own latency, milliseconds. */
 const latencyMs = { least: 0.2, spread: 1.5 };
 
+/** In so many of the runs that may have it the network stays slow for good. */
+const lastingShare = 0.15;
+
 /** What becomes of messages on their way. */
 export class Weather {
   /** The faults have stopped: everything arrives soon and in order. */
@@ -14,6 +18,8 @@ export class Weather {
   /** From whom nothing reaches whom. */
   private readonly blocked = new Set<string>();
   private readonly slow: number;
+  /** What every message may take besides, even when the faults have stopped. */
+  readonly lastingMs: number;
   private readonly rates: {
     readonly loss: number;
     readonly duplication: number;
@@ -35,12 +41,17 @@ export class Weather {
       reordering: rate('reordering', 0.5),
     };
     this.slow = random.pick([20, 60, 200, 600]);
+    // A hop takes up to half a time-out: the usual five of a request take longer than that, so that time-outs must grow.
+    const hop = profile.requestTimeoutTicks * tickMs * (0.3 + 0.4 * random.next());
+    const isSlow = random.chance(lastingShare) && profile.faults.has('lasting-delay');
+    this.lastingMs = isSlow ? hop : 0;
+    if (isSlow) tally.add('lasting-delay');
   }
 
   fate({ from, to }: Delivery): readonly number[] {
     const { random, rates, tally } = this;
     const delay = latencyMs.least + random.next() * latencyMs.spread * 0.1;
-    if (this.isCalm) return [delay];
+    if (this.isCalm) return [delay + random.next() * this.lastingMs];
     if (this.blocked.size > 0 && this.blocked.has(`${from}>${to}`)) return nothing;
     if (rates.loss > 0 && random.chance(rates.loss)) {
       tally.add('loss');

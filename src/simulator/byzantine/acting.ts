@@ -1,8 +1,14 @@
-import { sequence as asSequence } from '../../pbft/types.js';
-import { encodePhaseBody } from '../../wire/phase.js';
+import { sequence as asSequence, view as asView } from '../../pbft/types.js';
+import { digestOfBatchBytes, encodePhaseBody } from '../../wire/phase.js';
 import { encodeCheckpoint } from '../../wire/views.js';
 import { falseDigest, type Action, type Traitor } from './plot.js';
 import { fabricate, farOffViewChange, newViewOnAny } from './view-lies.js';
+
+const noAttachment = Buffer.alloc(0);
+/** Where the lower half of the view lies in a batch's bytes. */
+const viewOffset = 4;
+/** More than any log of a simulation holds. */
+const farOffVotes = 40;
 
 /** PREPAREs and COMMITs for whatever was proposed, to whom it likes. */
 function voteForAnything(traitor: Traitor): void {
@@ -14,6 +20,77 @@ function voteForAnything(traitor: Traitor): void {
   const isPrimary = header.view % traitor.n === traitor.index;
   if (!isPrimary) traitor.tell('prepare', traitor.sealer.seal('prepare', body), traitor.some(0.7));
   traitor.tell('commit', traitor.sealer.seal('commit', body), traitor.some(0.7));
+}
+
+/** A PREPARE for what it has itself proposed. */
+function prepareAsPrimary(traitor: Traitor): void {
+  const own = traitor.plot.knowledge.recent(16).filter(({ header }) => header.view % traitor.n === traitor.index);
+  for (const { header } of own.slice(-4)) {
+    traitor.did('prepare-of-primary');
+    traitor.tell('prepare', traitor.sealer.seal('prepare', encodePhaseBody(header)), traitor.some(0.8));
+  }
+}
+
+/** A proposal in a view of which it is not the primary: a batch that was proposed at another place. */
+function propose(traitor: Traitor): void {
+  const { knowledge } = traitor.plot;
+  const view = asView(knowledge.highestView);
+  const proposal = knowledge.lastProposal;
+  if (proposal === undefined || view % traitor.n === traitor.index) return;
+  traitor.did('proposal-of-backup');
+  const batch = Buffer.from(proposal);
+  batch.writeUInt32BE(view, viewOffset);
+  const header = { view, sequence: asSequence(knowledge.highestPlace + 1), digest: digestOfBatchBytes(batch) };
+  traitor.tell('pre-prepare', traitor.sealer.seal('pre-prepare', encodePhaseBody(header), batch), traitor.some(0.8));
+}
+
+/** Votes far beyond the window. */
+function voteFarOff(traitor: Traitor): void {
+  const { knowledge } = traitor.plot;
+  traitor.did('far-off-vote');
+  const places = Array.from({ length: farOffVotes }, (_, index) => knowledge.highestPlace + 100 + index);
+  for (const place of places) {
+    const header = { view: asView(knowledge.highestView), sequence: asSequence(place), digest: falseDigest(traitor) };
+    traitor.tell('commit', traitor.sealer.seal('commit', encodePhaseBody(header)), traitor.some(0.7));
+  }
+}
+
+/** Votes of others, which these never signed. */
+function impersonate(traitor: Traitor): void {
+  const recent = traitor.plot.knowledge.recent(4);
+  if (recent.length === 0) return;
+  const { header } = traitor.random.pick(recent);
+  const about = traitor.random.chance(0.5) ? header : { ...header, digest: falseDigest(traitor) };
+  traitor.did('impersonation');
+  const body = encodePhaseBody(about);
+  for (let signer = 0; signer < traitor.n; signer++) {
+    const kind = traitor.random.chance(0.5) ? 'prepare' : 'commit';
+    const signature = traitor.sealer.signatureOf(kind, body);
+    traitor.tell(kind, traitor.sealer.wrap(kind, body, signature, noAttachment, signer), traitor.some(0.6));
+  }
+}
+
+/** Somebody's signature of a PREPARE under a COMMIT. */
+function passOffAsCommits(traitor: Traitor): void {
+  for (const { header, prepares } of traitor.plot.knowledge.recent(2)) {
+    const body = encodePhaseBody(header);
+    for (const [signer, signature] of prepares) {
+      traitor.did('vote-in-another-role');
+      traitor.tell('commit', traitor.sealer.wrap('commit', body, signature, noAttachment, signer), traitor.some(0.8));
+    }
+  }
+}
+
+/** Somebody's signature of a PREPARE under one of another view. */
+function passOffInAnotherView(traitor: Traitor): void {
+  const { knowledge } = traitor.plot;
+  for (const { header, prepares } of knowledge.recent(4)) {
+    const body = encodePhaseBody({ ...header, view: asView(header.view === 0 ? 1 : knowledge.highestView) });
+    for (const [signer, signature] of prepares) {
+      traitor.did('vote-in-another-view');
+      traitor.tell('prepare', traitor.sealer.wrap('prepare', body, signature, noAttachment, signer), traitor.some(0.8));
+    }
+  }
 }
 
 function askForView(traitor: Traitor): void {
@@ -86,6 +163,12 @@ function forget(traitor: Traitor): void {
 
 export const actions: readonly Action[] = [
   { kind: 'double-vote', act: voteForAnything },
+  { kind: 'prepare-of-primary', act: prepareAsPrimary },
+  { kind: 'proposal-of-backup', act: propose },
+  { kind: 'far-off-vote', act: voteFarOff },
+  { kind: 'impersonation', act: impersonate },
+  { kind: 'vote-in-another-role', act: passOffAsCommits },
+  { kind: 'vote-in-another-view', act: passOffInAnotherView },
   { kind: 'fabricated-view-change', act: askForView },
   { kind: 'far-off-view', act: askForFarOffView },
   { kind: 'two-new-views', act: beginViewTwice },

@@ -33,6 +33,8 @@ export class Knowledge {
   readonly checkpoints = new Map<string, CheckpointSupport>();
   /** VIEW-CHANGE frames by view and sender. */
   readonly viewChanges = new Map<number, Map<number, Buffer>>();
+  /** The bytes of the batch that was proposed last. */
+  lastProposal: Buffer | undefined;
   highestView = 0;
   highestPlace = 0;
 
@@ -67,6 +69,7 @@ export class Knowledge {
       case 'pre-prepare': {
         const header = decodePhaseBody('pre-prepare', frame.signer, frame.body);
         this.support(header, frame.signature);
+        if (frame.attachment.length > 0) this.lastProposal = frame.attachment;
         break;
       }
       case 'prepare': {

@@ -41,6 +41,15 @@ function equivocate(frame: Frame, traitor: Traitor): Version | undefined {
   return divided(traitor, frame.bytes, traitor.sealer.seal('pre-prepare', body, batch));
 }
 
+/** Under one signature, which covers the digest alone, another batch than that. */
+function exchangeBatch(frame: Frame, traitor: Traitor): Version | undefined {
+  if (frame.kind !== 'pre-prepare' || frame.signer !== traitor.index) return undefined;
+  const batch = Buffer.from(frame.attachment);
+  if (batch.length <= 2 * timeOffset) return undefined;
+  batch.writeUInt32BE((batch.readUInt32BE(timeOffset + 4) + 1) >>> 0, timeOffset + 4);
+  return divided(traitor, frame.bytes, traitor.sealer.wrap('pre-prepare', frame.body, frame.signature, batch));
+}
+
 /** To some of the others it votes for something else. */
 function voteTwice(frame: Frame, traitor: Traitor): Version | undefined {
   const { kind } = frame;
@@ -157,6 +166,7 @@ function delay(frame: Frame, traitor: Traitor): Version | undefined {
 
 const all: readonly Reworking[] = [
   { kind: 'equivocation', probability: 0.5, rework: equivocate },
+  { kind: 'other-batch', probability: 0.3, rework: exchangeBatch },
   { kind: 'slow-primary', probability: 0.7, rework: delay },
   { kind: 'double-vote', probability: 0.3, rework: voteTwice },
   { kind: 'lying-reply', probability: 0.5, rework: lieInReply },

@@ -1,13 +1,24 @@
 import type { Membership } from '../../crypto/membership.js';
-import type { Promised } from '../../pbft/messages.js';
+import type { Promised, StableCheckpoint } from '../../pbft/messages.js';
 import type { Channel } from '../../ports/bus.js';
 import type { LogWrite } from '../../ports/message-log.js';
 import { decodeFrame, splitPacket, type Frame } from '../../wire/frame.js';
 import { decodePhaseBody } from '../../wire/phase.js';
+import { decodeReplyBody } from '../../wire/reply.js';
 import { decodeStatus } from '../../wire/service.js';
-import { decodeCheckpoint, decodeNewView, decodeViewChange, type Signed } from '../../wire/views.js';
+import {
+  decodeCheckpoint,
+  decodeNewView,
+  decodeViewChange,
+  type Signed,
+  type ViewChangeBody,
+} from '../../wire/views.js';
 import { sha256 } from '../../crypto/digest.js';
+import { asBuffer } from '../simulated-redis.js';
 import type { Violations } from './violations.js';
+
+/** The first byte of replies that are given for the first time (wire/reply.ts). */
+const freshReplies = 0;
 
 /**
  * What correct replicas say, in all of their lives: never two things of one (kind, view, sequence number), nothing that is
@@ -24,6 +35,15 @@ export class SpeechChecker {
   /** State digests after sequence numbers, as statuses tell them, and those of checkpoints. */
   private readonly states = new Map<number, string>();
   private readonly checkpoints = new Map<number, string>();
+  /** By replica and sequence number: the highest view in which it has promised a COMMIT. */
+  private readonly committed = new Map<number, Map<number, number>>();
+  /** By replica, sequence number, view and digest: whose COMMITs its log has. */
+  private readonly commitsKept = new Map<string, Map<string, Set<number>>>();
+  /** Replicas that have lost their promises, and go by what others told them. */
+  private readonly forgetful = new Set<number>();
+  /** The highest view that any correct replica has asked for. */
+  private askedMost = 0;
+  private readonly stablesSeen = new WeakSet<StableCheckpoint>();
   checkpointsSaid = 0;
   highestView = 0;
 
@@ -41,22 +61,71 @@ export class SpeechChecker {
         const what = `replica ${replica} promises a ${kind} of view ${view} at ${sequence} after it has asked for view ${asked}`;
         this.violations.add('promises', what);
       }
-      if (kind === 'view-change') this.asked.set(replica, view);
+      if (kind === 'view-change') this.onAsked(replica, view);
+      if (kind === 'commit') {
+        const places = this.committed.get(replica) ?? new Map<number, number>();
+        this.committed.set(replica, places.set(sequence, Math.max(view, places.get(sequence) ?? 0)));
+      }
       this.promised.add(`${kind} ${replica} ${view} ${sequence} ${kind === 'view-change' ? '' : digest}`);
     }
+  }
+
+  onPromisesLost(replica: number): void {
+    this.forgetful.add(replica);
+  }
+
+  /** Rule 17: nobody is moved to a far-off view but by f+1, hence by a correct replica that asked for it. */
+  private onAsked(replica: number, view: number): void {
+    this.asked.set(replica, view);
+    if (view > this.askedMost + 1 && !this.forgetful.has(replica)) {
+      this.violations.add(
+        'views',
+        `replica ${replica} asks for view ${view}; no correct one for more than ${this.askedMost}`,
+      );
+    }
+    if (view > this.askedMost) this.askedMost = view;
   }
 
   /** What one replica has written to its log, at some time. */
   onWritten(replica: number, writes: readonly LogWrite[]): void {
     for (const { place, fields } of writes) {
-      for (const field of Object.keys(fields))
-        if (field.includes(':')) this.written.add(`${replica} ${place} ${field}`);
+      for (const [field, value] of Object.entries(fields)) {
+        if (!field.includes(':')) continue;
+        this.written.add(`${replica} ${place} ${field}`);
+        const isVote = typeof place === 'number' && (field.startsWith('prepare:') || field.startsWith('commit:'));
+        if (isVote) this.onVoteKept(replica, place, value);
+      }
     }
   }
 
+  /** A vote that a replica has counted: its signer, if it is correct, has said so. */
+  private onVoteKept(replica: number, place: number, value: Uint8Array): void {
+    const frame = decodeFrame(asBuffer(value), this.membership.digest);
+    if (typeof frame === 'string' || (frame.kind !== 'prepare' && frame.kind !== 'commit')) return;
+    const { view, sequence, digest } = decodePhaseBody(frame.kind, frame.signer, frame.body);
+    const where = `in the log of replica ${replica}`;
+    if (frame.signer !== replica) this.assertSaid(frame.kind, frame.signer, `${view} ${sequence}`, digest, where);
+    if (frame.kind === 'prepare') return;
+    const kept = this.commitsKept.get(`${replica} ${place}`) ?? new Map<string, Set<number>>();
+    this.commitsKept.set(`${replica} ${place}`, kept);
+    const signers = kept.get(`${view} ${digest}`) ?? new Set<number>();
+    kept.set(`${view} ${digest}`, signers.add(frame.signer));
+  }
+
+  /** What became stable at a replica is what q replicas have vouched for. */
+  checkStable(replica: number, stable: StableCheckpoint): void {
+    if (stable.sequence === 0 || this.stablesSeen.has(stable)) return;
+    this.stablesSeen.add(stable);
+    const digest = stable.proof[0]?.digest ?? '';
+    const what = `in the proof of what is stable at replica ${replica}`;
+    const isOne = stable.proof.every((vote) => vote.digest === digest && vote.sequence === stable.sequence);
+    if (!isOne) this.violations.add('certificates', `different checkpoints ${what}`);
+    const signed = stable.proof.map((vote) => ({ signer: vote.replica }));
+    this.checkQuorum(signed, this.membership.q, 'checkpoint', `${stable.sequence}`, digest, what, replica);
+  }
+
   onPublished(replica: number, channel: Channel, payload: Buffer): void {
-    if (channel === 'request' || channel === 'state' || channel.startsWith('state:') || channel.startsWith('reply:'))
-      return;
+    if (channel === 'request' || channel === 'state' || channel.startsWith('state:')) return;
     const frames = splitPacket(payload);
     if (typeof frames === 'string') return;
     for (const bytes of frames) {
@@ -82,6 +151,9 @@ export class SpeechChecker {
       case 'new-view':
         this.onNewView(replica, frame.body);
         break;
+      case 'reply':
+        this.onReply(replica, frame);
+        break;
       case 'status': {
         const { lastExecuted, stateDigest, notVoting } = decodeStatus(frame.body);
         if (!notVoting.startsWith('the state differs'))
@@ -104,6 +176,16 @@ export class SpeechChecker {
     const field = kind === 'pre-prepare' ? `${kind}:${view}` : `${kind}:${view}:${this.nameOf(replica)}`;
     if (!this.written.has(`${replica} ${sequence} ${field}`)) {
       this.violations.add('persistence', `${name} is sent and was never written to its log`);
+    }
+  }
+
+  /** What is answered for the first time was just executed, on q COMMITs that are in the log. */
+  private onReply(replica: number, frame: Frame): void {
+    if (frame.attachment[0] !== freshReplies) return;
+    const { sequence } = decodeReplyBody(frame.body);
+    const kept = [...(this.commitsKept.get(`${replica} ${sequence}`)?.values() ?? [])];
+    if (!kept.some((signers) => signers.size >= this.membership.q)) {
+      this.violations.add('certificates', `replica ${replica} has executed ${sequence} and kept no q COMMITs for it`);
     }
   }
 
@@ -131,6 +213,7 @@ export class SpeechChecker {
         stable.digest,
         what,
       );
+    this.checkNothingHidden(replica, view, stable.sequence, prepared, what);
     for (const certificate of prepared) {
       const { view: proposed, sequence, digest, prepares } = certificate;
       const primary = proposed % this.membership.n;
@@ -138,6 +221,21 @@ export class SpeechChecker {
       if (prepares.some(({ signer }) => signer === primary))
         this.violations.add('certificates', `a PREPARE of the primary ${what}`);
       this.checkQuorum(prepares, this.membership.q - 1, 'prepare', `${proposed} ${sequence}`, digest, what);
+    }
+  }
+
+  /** Rules 15 and 28: where it has sent a COMMIT, it shows what had prepared, or says nothing. */
+  private checkNothingHidden(
+    replica: number,
+    view: number,
+    stable: number,
+    prepared: ViewChangeBody['prepared'],
+    what: string,
+  ): void {
+    for (const [place, committedIn] of this.committed.get(replica) ?? []) {
+      if (place <= stable || committedIn >= view) continue;
+      const isShown = prepared.some((one) => one.sequence === place && one.view >= committedIn);
+      if (!isShown) this.violations.add('promises', `its COMMIT for ${place} of view ${committedIn} is hidden ${what}`);
     }
   }
 

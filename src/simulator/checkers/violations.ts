@@ -10,6 +10,7 @@ export type Checker =
   | 'bounds'
   | 'promises'
   | 'persistence'
+  | 'views'
   | 'liveness'
   | 'failure';
 

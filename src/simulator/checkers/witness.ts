@@ -81,6 +81,10 @@ export class Witness {
     if (!this.isByzantine(index)) this.speech.onPromised(index, promises);
   }
 
+  onPromisesLost({ index }: Seat): void {
+    this.speech.onPromisesLost(index);
+  }
+
   onWritten({ index }: Seat, writes: readonly LogWrite[]): void {
     if (!this.isByzantine(index)) this.speech.onWritten(index, writes);
   }
@@ -94,7 +98,8 @@ export class Witness {
   afterStep({ name, index }: Seat, { service, number, node }: Life): void {
     const execution = this.executions.get(service);
     if (execution === undefined) return;
-    const { lastExecuted, newView } = node.host.replica;
+    const { lastExecuted, newView, stable } = node.host.replica;
+    this.speech.checkStable(index, stable);
     if (newView !== undefined) this.newViews.check(name, index, newView);
     const fetched = node.transfers - (this.fetched.get(service) ?? 0);
     if (fetched > 0) {
