@@ -1,5 +1,5 @@
 import type { Checkpoint } from './messages.js';
-import type { ReplicaIndex, SequenceNumber } from './types.js';
+import type { Digest, ReplicaIndex, SequenceNumber } from './types.js';
 
 /** Checkpoints kept of each signer: the newest ones. */
 const perSignerMax = 8;
@@ -40,6 +40,11 @@ export class Checkpoints {
       if (vouched !== undefined) return vouched;
     }
     return undefined;
+  }
+
+  /** How many replicas besides `self` tell this of a sequence number. */
+  vouchers(sequence: SequenceNumber, digest: Digest, self: ReplicaIndex): number {
+    return [...this.bySigner].filter(([signer, own]) => signer !== self && own.get(sequence)?.digest === digest).length;
   }
 
   dropBelow(sequence: SequenceNumber): void {

@@ -52,6 +52,17 @@ class ClientRecord {
     return gone;
   }
 
+  /** Forgets all replies, but not that they were: what it has executed it never executes again. @returns their groups */
+  squeeze(): SequenceNumber[] {
+    const gone = [...this.groups.keys()];
+    this.header = { ...this.header, forgotten: this.timestamps.at(-1) ?? this.header.forgotten };
+    this.timestamps.length = 0;
+    this.replies.clear();
+    this.groups.clear();
+    this.bytes = 0;
+    return gone;
+  }
+
   private isTooLarge(): boolean {
     const { length } = this.timestamps;
     return length > limits.clientWindow || (length > 1 && this.bytes > limits.clientResultBytesMax);
@@ -64,8 +75,9 @@ class ClientRecord {
  * state, and is transferred with it.
  *
  * Each client has a window of timestamps, not a last one: with only a last one a primary censors a request by ordering
- * a later one first. The table is bounded: the client that executed least recently leaves, but not before every bundle
- * of its that could be replayed has expired.
+ * a later one first. The table is bounded: when the replies take too much room, those of the client that executed least
+ * recently go, but not that it has executed them; when there are too many clients, that one leaves, but not before every
+ * bundle of its that could be replayed has expired.
  *
  * To the checkpoint it is headers, one for each client, and groups: the replies of one batch to one client. A group is
  * there while one of its replies is in the window, which is when its timestamp is above the header's `forgotten`.
@@ -73,6 +85,8 @@ class ClientRecord {
 export class ClientTable {
   /** From the client that executed least recently to the one that executed last. */
   private readonly records = new Map<string, ClientRecord>();
+  /** Those of them that have replies, in the same order. */
+  private readonly replying = new Set<string>();
   private bytes = 0;
   private headerChanges = new Map<string, ClientHeader | undefined>();
   private groupChanges = new Map<string, Map<SequenceNumber, ReplyGroup | undefined>>();
@@ -131,7 +145,11 @@ export class ClientTable {
         if (reply.executed.timestamp > record.header.forgotten) record.add(reply);
       }
     }
-    for (const record of this.records.values()) this.bytes += record.bytes;
+    this.replying.clear();
+    for (const [client, record] of this.records) {
+      this.bytes += record.bytes;
+      if (record.replies.size > 0) this.replying.add(client);
+    }
     this.takeChanges();
   }
 
@@ -155,17 +173,33 @@ export class ClientTable {
     if (record === undefined) return;
     this.records.delete(client);
     this.records.set(client, record);
+    this.replying.delete(client);
+    this.replying.add(client);
   }
 
   private evict(now: SequenceNumber): void {
+    for (const client of this.replying) {
+      if (this.bytes <= limits.replyCacheBytesMax) break;
+      this.squeeze(client);
+    }
     for (const [client, record] of this.records) {
-      const isFull = this.records.size > limits.clientsMax || this.bytes > limits.replyCacheBytesMax;
+      const isFull = this.records.size > limits.clientsMax;
       if (!isFull || record.header.lastSequence + limits.bundleLifetime >= now) return;
       this.bytes -= record.bytes;
       this.records.delete(client);
+      this.replying.delete(client);
       this.headerChanges.set(client, undefined);
       for (const place of record.groups.keys()) this.groupChanged(client, place, undefined);
     }
+  }
+
+  private squeeze(client: string): void {
+    const record = this.records.get(client);
+    this.replying.delete(client);
+    if (record === undefined) return;
+    this.bytes -= record.bytes;
+    for (const place of record.squeeze()) this.groupChanged(client, place, undefined);
+    this.headerChanges.set(client, record.header);
   }
 
   private groupChanged(client: string, place: SequenceNumber, group: ReplyGroup | undefined): void {

@@ -28,8 +28,7 @@ export function seekState(core: Core): void {
 
 /** Whether the state after `place` would take us further, and f+1 replicas vouch for this one. */
 export function wantsState(core: Core, place: SequenceNumber, digest: Digest): boolean {
-  const vouched = core.checkpoints.quorum(place, core.configuration.f + 1);
-  return isBeyond(core, place) && vouched?.[0]?.digest === digest;
+  return isBeyond(core, place) && core.checkpoints.vouchers(place, digest, core.self) > core.configuration.f;
 }
 
 function isBeyond(core: Core, place: SequenceNumber): boolean {
@@ -48,6 +47,9 @@ export function onState(core: Core, { sequence: place, digest, time, replies, pr
   core.lastTime = time;
   core.isCorrupt = false;
   core.ticksBehind = 0;
+  for (const { sequence: below, prePrepare, prepared } of [...core.log.values()]) {
+    if (below <= place && prePrepare === undefined && prepared === undefined) core.log.drop(below); // no vote of ours
+  }
   for (const later of core.held.keys()) if (later >= place) core.held.delete(later);
   core.held.set(place, digest);
   core.timers.onProgress();

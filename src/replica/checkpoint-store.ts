@@ -130,6 +130,11 @@ export class CheckpointStore {
     return true;
   }
 
+  /** What is being written or swept is begun again: the turns that it was in may be lost, though they were carried out. */
+  writeAgain(): void {
+    this.changes = undefined;
+  }
+
   /** Does the next piece, if there is anything to do. */
   tick(out: StoreOutput): void {
     if (!this.isKeeperNamed) this.nameKeeper(out);
@@ -217,7 +222,8 @@ export class CheckpointStore {
       const { part, key, item } = next.value;
       const generations = this.generations[part];
       const before = generations?.get(key);
-      if (before !== undefined) fields.push(fieldOf(part, before, key));
+      // A sweep that is begun again meets what it has swept: that key's field is of this generation now.
+      if (before !== undefined && before !== sequence) fields.push(fieldOf(part, before, key));
       if (item === undefined) {
         fields.push(fieldOf(part, sequence, key)); // after what it hides
         generations?.delete(key);

@@ -68,7 +68,6 @@ export class Host {
   private readonly statements = new WeakMap<ReplyStatement, { readonly body: Buffer; readonly signature: Buffer }>();
   private promised: Promised[] = [];
   private isSending = false;
-  /** Whether something that keeps the house waits to go out, or is under way. */
   private housekeeping: 'none' | 'waits' | 'goes out' = 'none';
   private isFlushDue = false;
   private isStopped = false;
@@ -112,6 +111,11 @@ export class Host {
       this.options.onFailure(error);
     }
     this.scheduleFlush();
+  }
+
+  /** Whether something that keeps the house waits to go out, or is under way. */
+  get isKeepingHouse(): boolean {
+    return this.housekeeping !== 'none';
   }
 
   /**

@@ -34,6 +34,7 @@ export class Recall {
 
   /** A peer's word, given after it has heard of this process. */
   onFresh(replica: number, status: Status): void {
+    if (!status.isWhole) return; // it is reading its own log, or has lost it, and knows no more than we do
     const { n, f, q, options } = this.configuration;
     this.heard.set(replica, status);
     if (this.heard.size < n - q + f + 1) return;

@@ -45,8 +45,6 @@ export function replicaChannels(name: string): readonly Channel[] {
 export const tickMs = 50;
 /** A status goes out this often. */
 const statusTicks = 10;
-/** Whether the stored checkpoint is still there is looked at so often. */
-const storeCheckTicks = 200;
 
 export interface ReplicaNodeOptions {
   readonly configuration: Configuration;
@@ -197,7 +195,6 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     }
     this.sync.tick();
     if (++this.ticks % statusTicks === 0) this.presence.announce();
-    if (this.ticks % storeCheckTicks === 0 && isReachable) void this.sync.checkStore(this.options.log);
   }
 
   onPayload(channel: Channel, payload: Buffer): void {
@@ -208,7 +205,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
   onConnected(): void {
     if (!this.isRunning) return;
     this.presence.announce();
-    void this.sync.checkStore(this.options.log);
+    this.sync.onReconnected();
   }
 
   onDisconnected(): void {
@@ -315,6 +312,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
       lastExecuted: replica.lastExecuted,
       stableCheckpoint: replica.stable.sequence,
       stateDigest: this.options.service.stateDigest(),
+      isWhole: this.isRunning && !replica.isAmnesiac && !replica.isCorrupt,
       notVoting: this.isRunning ? notVoting || waiting : 'starting',
       refused: [...refusals.entries(), ...contradicted],
     };

@@ -20,6 +20,9 @@ import { StateFetcher } from './state-fetcher.js';
 import { StateServer } from './state-server.js';
 import type { TurnBuilder } from './turn-builder.js';
 
+/** What is stored is looked at so often. */
+const storeCheckTicks = 200;
+
 export interface StateSyncOptions {
   readonly self: number;
   readonly names: readonly string[];
@@ -28,6 +31,7 @@ export interface StateSyncOptions {
   /** Random: names this process. */
   readonly incarnation: string;
   readonly book: MessageBook;
+  readonly log: MessageLog;
   /** Sequence numbers below the stable checkpoint whose hashes stay: for peers that are a little behind, and readers. */
   readonly retention: number;
   readonly opener: Opener;
@@ -50,6 +54,10 @@ export class StateSync {
   private collection: LogCollection | undefined;
   /** Of these Redis has lost the log, and the memory writes it again. */
   private lost: (SequenceNumber | 'views')[] = [];
+  /** Nothing is stored or collected until it is known that what was is still there. */
+  private isCheckDue = false;
+  private isChecking = false;
+  private ticks = 0;
 
   constructor(private readonly options: StateSyncOptions) {
     this.fetcher = new StateFetcher(options.service.checkpoints, options.self);
@@ -61,20 +69,11 @@ export class StateSync {
     return this.fetcher.sequence;
   }
 
-  /**
-   * Whether what is stored is still there: whoever runs Redis may have deleted it. Asked while nothing is being stored, so
-   * that what is read is what was written last.
-   */
-  async checkStore(log: MessageLog): Promise<void> {
-    const { store } = this;
-    if (store === undefined) return;
-    const { sequence: before } = store;
-    const isAtRest = (): boolean => store.isIdle && store.sequence === before;
-    if (!isAtRest()) return;
-    const own = await log.readReplica().catch(() => undefined); // who cannot be asked now is asked again
-    if (own === undefined || !isAtRest() || !store.onReadBack(own)) return;
-    this.options.logger.warn({}, 'what is in Redis is gone; it is written anew');
-    this.lost = ['views', ...this.options.host.replica.openPlaces];
+  /** Redis was out of reach: it may have lost what it held, all of it or the last minute. */
+  onReconnected(): void {
+    this.store?.writeAgain();
+    this.isCheckDue = true;
+    this.writeLogAgain();
   }
 
   /** The log is read back: what is stored, and the replica's own hash as it was read. */
@@ -106,11 +105,14 @@ export class StateSync {
   tick(): void {
     const { host } = this.options;
     const { replica } = host;
-    host.keepHouse((turn) => {
-      this.writeLost(turn);
-      this.store?.tick(turn);
-      this.collection?.tick(this.store?.sequence ?? 0, replica.stable.sequence, turn);
-    });
+    if (++this.ticks % storeCheckTicks === 0) this.isCheckDue = true;
+    if (this.isCheckDue) void this.checkStore();
+    else
+      host.keepHouse((turn) => {
+        this.writeLost(turn);
+        this.store?.tick(turn);
+        this.collection?.tick(this.store?.sequence ?? 0, replica.stable.sequence, turn);
+      });
     this.server.onTick();
     if (this.fetcher.sequence === undefined) return;
     if (this.fetcher.sequence <= replica.lastExecuted && !replica.isCorrupt) {
@@ -159,6 +161,27 @@ export class StateSync {
     const questions = this.fetcher.takeRequests();
     const frames = questions.map((question) => sealer.seal('fetch-state', encodeFetchState(question)));
     if (frames.length > 0) announce(packets('state', frames));
+  }
+
+  /**
+   * Whether what is stored is still there: whoever runs Redis may have deleted it, or set it back. Read while nothing of ours
+   * is on its way, so that it is what was written last.
+   */
+  private async checkStore(): Promise<void> {
+    const { host, log, logger } = this.options;
+    if (this.isChecking || host.isKeepingHouse) return;
+    this.isChecking = true;
+    const own = await log.readReplica().catch(() => undefined); // who cannot be asked now is asked again
+    this.isChecking = false;
+    if (own === undefined) return;
+    this.isCheckDue = false;
+    if (this.store?.onReadBack(own) !== true) return;
+    logger.warn({}, 'what was in Redis is gone; it is written anew');
+    this.writeLogAgain();
+  }
+
+  private writeLogAgain(): void {
+    this.lost = ['views', ...this.options.host.replica.openPlaces];
   }
 
   /** What was promised is in the data folder already; here it becomes provable again. */

@@ -19,6 +19,8 @@ export interface Status {
   readonly stateDigest: Digest;
   /** Which process of each replica it has heard last, in the membership's order; zeros where it has heard none. */
   readonly heard: readonly string[];
+  /** Whether it remembers all that it has said, and runs: what it says of its past can be relied on. */
+  readonly isWhole: boolean;
   /** Empty while it votes, else why it does not. */
   readonly notVoting: string;
   /** Frames refused since the start, by reason. */
@@ -39,6 +41,7 @@ export function encodeStatus(status: Status): Buffer {
     .u64(status.lastExecuted)
     .u64(status.stableCheckpoint)
     .digest(status.stateDigest)
+    .u8(status.isWhole ? 1 : 0)
     .text(status.notVoting.slice(0, reasonBytesMax))
     .list(status.heard, (incarnation) => writer.raw(Buffer.from(incarnation, 'hex')));
   return writer.list(status.refused, ([reason, count]) => writer.text(reason).u64(count)).done();
@@ -55,12 +58,19 @@ export function decodeStatus(body: Buffer): Status {
     lastExecuted: reader.u64(),
     stableCheckpoint: reader.u64(),
     stateDigest: reader.digest(),
+    isWhole: readFlag(reader),
     notVoting: reader.text(reasonBytesMax * 3),
     heard: reader.list(replicasMax, () => reader.take(incarnationBytes).toString('hex')),
     refused: reader.list(reasonsMax, () => [reader.text(64), reader.u64()] as const),
   };
   reader.end();
   return status;
+}
+
+function readFlag(reader: Reader): boolean {
+  const flag = reader.u8();
+  demand(flag <= 1, 'neither yes nor no');
+  return flag === 1;
 }
 
 /** Asks one replica for committed batches from `from` on. */

@@ -134,6 +134,20 @@ describe('a state that was fetched', () => {
     expect(sentKinds(replica.ticks(100))).not.toContain('view-change');
   });
 
+  it('leaves no slots behind that hold no vote of ours, however often one follows another without a quorum', () => {
+    const replica = new CheckedReplica({ n: 7, ...small });
+    for (let place = 1; place <= 8; place++) replica.receive(commit(2, proposal(place)));
+    for (const at of [12, 24, 36]) {
+      replica.receive(...[2, 3, 4].map((signer) => checkpoint(signer, at, right)));
+      install(replica, at);
+      // What comes next is missing each time.
+      for (let place = at + 2; place <= at + small.logSize; place++) {
+        replica.step({ kind: 'certificate', certificate: certificate(proposal(place), [2, 3, 4, 5, 6]) });
+      }
+    }
+    expect(replica.core.lastExecuted).toBe(36);
+  });
+
   it('frees nobody from what was said: what is above it stays promised', () => {
     const replica = new CheckedReplica(small);
     const about = proposal(6);
@@ -173,6 +187,18 @@ describe('a corrupt state', () => {
     expect(executed(effects)).toEqual([5]);
     expect(replies(effects)).toMatchObject([{ statement: { sequence: 5 } }]);
     expect(votes(agree(replica, 6)).map(({ kind }) => kind)).toEqual(['prepare', 'commit']);
+  });
+
+  it('is replaced though a liar repeats our wrong word', () => {
+    const replica = new CheckedReplica({ n: 6, ...small, application: () => spoilt });
+    for (let place = 1; place <= 4; place++) {
+      replica.step({ kind: 'certificate', certificate: certificate(proposal(place), [2, 3, 4, 5]) });
+    }
+    replica.receive(checkpoint(0, 4, digest('spoilt')));
+    replica.receive(...[2, 3, 4, 5].map((signer) => checkpoint(signer, 4, right)));
+    expect(replica.core.isCorrupt).toBe(true);
+    expect(replica.core.wantsState(sequence(4), right)).toBe(true);
+    expect(replica.core.wantsState(sequence(4), digest('spoilt'))).toBe(false);
   });
 
   it('never has two words on one checkpoint: the wrong one stays alone, and q others make it stable', () => {

@@ -170,17 +170,18 @@ describe('the table of clients', () => {
     expect(new Set(left)).toEqual(new Set(['executed']));
   });
 
-  it('forgets whole clients when their results take too many bytes, once their bundles have expired', () => {
+  it('forgets the replies of the client that executed least recently when all take too many bytes, not that it executed', () => {
     const replica = withResults(limits.resultBytesMax - limits.replyOverheadBytes);
     const perClient = limits.clientResultBytesMax / limits.resultBytesMax;
     const clients = limits.replyCacheBytesMax / limits.clientResultBytesMax;
     const requests = range(clients * perClient, (index) => named(`c${Math.floor(index / perClient)}`, index));
     executeBatches(replica, chunks(requests, perClient));
     expect(replica.core.lastExecuted).toBe(clients);
-    passTimeUntil(replica, 1 + limits.bundleLifetime);
     expect(standing(replica, named('c0', 0))).toBe('executed');
-    passTimeUntil(replica, 2 + limits.bundleLifetime);
-    expect(standing(replica, named('c0', 0))).toBe('fresh');
+    passTimeUntil(replica, clients + 1);
+    expect(standing(replica, named('c0', 0))).toBe('stale');
+    expect(standing(replica, named('c0', perClient - 1))).toBe('stale');
+    expect(standing(replica, named('c0', perClient))).toBe('fresh');
     expect(standing(replica, named('c1', perClient))).toBe('executed');
   });
 });

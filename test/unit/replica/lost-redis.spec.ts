@@ -39,6 +39,35 @@ describe('a Redis that has lost everything while the replicas live', () => {
     expect(result).toMatchObject({ value: writes + 1 });
   });
 
+  it('is noticed though checkpoints were stored since: nothing that was stored before is taken for there', async () => {
+    for (let key = 0; key < 20; key++) await cluster.submit({ op: 'put', key: `key ${key}`, value: key });
+    await cluster.tick(20);
+    wipe();
+    await cluster.write(20);
+    await cluster.tick(noticedTicks);
+    const before = cluster.positions;
+    for (const { index } of cluster.seats) await cluster.crash(index);
+    for (const { index } of cluster.seats) await cluster.startReplica(index);
+    await cluster.tick(20);
+    expect(cluster.positions).toEqual(before);
+  });
+
+  it('that was set back while it was away is written anew', async () => {
+    await cluster.write(21);
+    await cluster.tick(20);
+    const old = cluster.broker.store.snapshot();
+    for (let key = 0; key < 20; key++) await cluster.submit({ op: 'put', key: `key ${key}`, value: key });
+    for (const { name } of cluster.seats) cluster.broker.cut(name);
+    cluster.broker.store.rollBack(old);
+    for (const { name } of cluster.seats) cluster.broker.heal(name);
+    await cluster.tick(noticedTicks);
+    const before = cluster.positions;
+    for (const { index } of cluster.seats) await cluster.crash(index);
+    for (const { index } of cluster.seats) await cluster.startReplica(index);
+    await cluster.tick(20);
+    expect(cluster.positions).toEqual(before);
+  });
+
   it('is filled again in the middle of a view change, too', async () => {
     await cluster.write(10);
     await cluster.crash(0);

@@ -52,6 +52,20 @@ describe('a replica whose promises are gone (rule 28)', () => {
     expect(cluster.seats[3]!.promises.isLost).toBe(false);
   });
 
+  it('takes no word of those who know no more than it does: they are reading their own logs', async () => {
+    await cluster.write(48);
+    for (const { index } of cluster.seats) await cluster.crash(index);
+    cluster.seats[3]!.promises.lose();
+    cluster.deleteLog(3);
+    for (const index of [0, 1, 2]) cluster.deleteLog(index); // they have lost theirs as well, and know it
+    const starting = cluster.startReplica(3);
+    for (const index of [0, 1, 2]) await cluster.startReplica(index);
+    await cluster.tick(4 * statusTicks);
+    expect(cluster.seats[3]!.promises.isLost).toBe(true);
+    await cluster.crash(0);
+    void starting.catch(() => undefined);
+  });
+
   it('does not believe what was said before it was there', async () => {
     const old: Buffer[] = [];
     const { broker } = cluster;

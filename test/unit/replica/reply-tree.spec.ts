@@ -107,6 +107,29 @@ describe('the reply cache as a part of the state', () => {
     });
   });
 
+  it('is bounded though every request is a client of its own: the replies go, and that they were executed stays', () => {
+    const caches = [new Cache(), new Cache()];
+    const result = Buffer.alloc(limits.resultBytesMax);
+    const perBatch = 64;
+    const batches = Math.ceil((1.2 * limits.replyCacheBytesMax) / (perBatch * limits.resultBytesMax));
+    const name = (index: number): string => `key:${index}`;
+    for (let place = 1; place <= batches; place++) {
+      const asked = Array.from({ length: perBatch }, (_, index) => {
+        return { client: name(place * perBatch + index), timestamp: 1, result };
+      });
+      for (const cache of caches) cache.execute(place, asked);
+      caches[1]!.checkpoint();
+    }
+    const [one, two] = caches as [Cache, Cache];
+    expect(one.checkpoint()).toBe(two.checkpoint());
+    const held = one.tree.table().groups.reduce((sum, { replies }) => sum + replies.length * result.length, 0);
+    expect(held).toBeLessThanOrEqual(limits.replyCacheBytesMax);
+    expect(one.table.clients).toBe(batches * perBatch);
+    const standing = (index: number) =>
+      one.table.standing({ client: name(index), timestamp: 1, operation: Buffer.of(), digest: sha256(Buffer.of()) });
+    expect([standing(perBatch), standing(batches * perBatch)]).toEqual(['stale', 'executed']);
+  });
+
   it('has items that fit into a frame with others, however large the batch was', () => {
     const cache = new Cache();
     const many = Array.from({ length: 1024 }, (_, index) => {

@@ -117,6 +117,7 @@ const status = fc.record({
   lastExecuted: u64,
   stableCheckpoint: u64,
   stateDigest: hexDigest,
+  isWhole: fc.boolean(),
   notVoting: textOf(100),
   heard: fc.array(
     fixed(8).map((value) => value.toString('hex')),

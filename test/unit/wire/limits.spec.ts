@@ -33,7 +33,16 @@ function bundleOf(requests: readonly (typeof request)[]): Buffer {
 function status(change: Partial<service.Status>): Buffer {
   const id = '00'.repeat(service.incarnationBytes);
   const numbers = { startedAt: 0, view: 0, lastExecuted: 0, stableCheckpoint: 0 };
-  const base = { incarnation: id, rival: id, ...numbers, stateDigest: zeros, notVoting: '', heard: [], refused: [] };
+  const base = {
+    incarnation: id,
+    rival: id,
+    ...numbers,
+    stateDigest: zeros,
+    isWhole: true,
+    notVoting: '',
+    heard: [],
+    refused: [],
+  };
   return service.encodeStatus({ ...base, ...change });
 }
 
