@@ -15,7 +15,15 @@ import type {
 import { primaryOf } from '../../src/pbft/quorum.js';
 import { Replica } from '../../src/pbft/replica.js';
 import { digest, sequence, view, type ReplicaIndex, type View } from '../../src/pbft/types.js';
-import { batch, digestOfBatch, nullBatch, commit, prepare, checkpoint, proveReplies } from '../support/core-messages.js';
+import {
+  batch,
+  digestOfBatch,
+  nullBatch,
+  commit,
+  prepare,
+  checkpoint,
+  proveReplies,
+} from '../support/core-messages.js';
 import { RecordingApplication } from '../support/recording-application.js';
 import type { World } from './world.js';
 

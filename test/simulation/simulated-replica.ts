@@ -146,7 +146,12 @@ export class SimulatedReplica {
   }
 
   private newReplica(): Replica {
-    return this.makeReplica(this.configuration, { application: this.application, nullBatch, digestOfBatch, proveReplies });
+    return this.makeReplica(this.configuration, {
+      application: this.application,
+      nullBatch,
+      digestOfBatch,
+      proveReplies,
+    });
   }
 }
 
