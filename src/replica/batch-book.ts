@@ -8,8 +8,8 @@ import { decoded } from '../wire/frame.js';
 import { decodeBatch, digestOfBatchBytes, encodeBatch } from '../wire/phase.js';
 
 /** Verified bundles that are remembered, so that a PRE-PREPARE does not verify what the request channel brought. */
-const bundlesMax = 8192;
-const bundleBytesMax = 64 * 1024 * 1024;
+const bundlesMax = 2048;
+const bundleBytesMax = 16 * 1024 * 1024;
 
 /** The batch without requests, as every replica makes it (paper §4.4). */
 export const nullBatch: Batch = {
