@@ -106,16 +106,15 @@ export class Workload {
       ...(isKeyed ? { idempotencyKey: random.pick(idempotencyKeys) } : {}),
     };
     const sent: Json = isKeyed ? { op: 'increment', key: `key ${options.idempotencyKey ?? ''}`, by: 1 } : operation;
-    this.track(JSON.stringify(sent), async (start) => {
-      const reply = await gateway.client.submit(sent, options);
-      this.replies.onReply({
-        what: `${JSON.stringify(sent)} at ${start}`,
-        start,
-        end: this.parts.time.now,
-        reply,
-        isKeyed,
+    // A user who hears nothing may ask another gateway, while the first one is still at it.
+    const asked = isKeyed && random.chance(0.6) ? this.gateways : [gateway];
+    for (const { client } of asked) {
+      this.track(JSON.stringify(sent), async (start) => {
+        const reply = await client.submit(sent, options);
+        const what = `${JSON.stringify(sent)} at ${start}`;
+        this.replies.onReply({ what, start, end: this.parts.time.now, reply, isKeyed });
       });
-    });
+    }
   }
 
   private drawOperation(key: string): Json {

@@ -45,6 +45,7 @@ export const faultKinds = [
   'double-vote',
   'prepare-of-primary',
   'proposal-of-backup',
+  'repeated-proposal',
   'far-off-vote',
   'impersonation',
   'vote-in-another-role',

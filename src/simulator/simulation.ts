@@ -105,6 +105,7 @@ export class Simulation {
       faults: profile.faults,
       random: Random.stream(profile.seed, 'byzantine'),
       tally,
+      freshBundle: () => this.fate.client.freshBundle(),
       note: (text: string) => {
         this.note(text);
       },

@@ -41,8 +41,8 @@ export class Weather {
       reordering: rate('reordering', 0.5),
     };
     this.slow = random.pick([20, 60, 200, 600]);
-    // A hop takes up to half a time-out: the usual five of a request take longer than that, so that time-outs must grow.
-    const hop = profile.requestTimeoutTicks * tickMs * (0.3 + 0.4 * random.next());
+    // The hops of a request together take longer than a time-out, which must grow before anything is agreed.
+    const hop = profile.requestTimeoutTicks * tickMs * (0.8 + 0.8 * random.next());
     const isSlow = random.chance(lastingShare) && profile.faults.has('lasting-delay');
     this.lastingMs = isSlow ? hop : 0;
     if (isSlow) tally.add('lasting-delay');

@@ -1,12 +1,11 @@
-import { sequence as asSequence, view as asView } from '../../pbft/types.js';
-import { digestOfBatchBytes, encodePhaseBody } from '../../wire/phase.js';
+import { sequence as asSequence, view as asView, type View } from '../../pbft/types.js';
+import { digestOfBatchBytes, encodeBatch, encodePhaseBody } from '../../wire/phase.js';
 import { encodeCheckpoint } from '../../wire/views.js';
 import { falseDigest, type Action, type Traitor } from './plot.js';
+import { epochMs } from '../simulated-replica.js';
 import { fabricate, farOffViewChange, newViewOnAny } from './view-lies.js';
 
 const noAttachment = Buffer.alloc(0);
-/** Where the lower half of the view lies in a batch's bytes. */
-const viewOffset = 4;
 /** More than any log of a simulation holds. */
 const farOffVotes = 40;
 
@@ -31,17 +30,29 @@ function prepareAsPrimary(traitor: Traitor): void {
   }
 }
 
-/** A proposal in a view of which it is not the primary: a batch that was proposed at another place. */
+/** A proposal in a view of which it is not the primary. */
 function propose(traitor: Traitor): void {
+  const view = asView(traitor.plot.knowledge.highestView);
+  if (view % traitor.n === traitor.index) return;
+  traitor.did('proposal-of-backup');
+  traitor.tell('pre-prepare', proposalOf(traitor, view, [traitor.plot.freshBundle()]), traitor.some(0.8));
+}
+
+/** What was ordered before is proposed once more. */
+function proposeAgain(traitor: Traitor): void {
   const { knowledge } = traitor.plot;
   const view = asView(knowledge.highestView);
-  const proposal = knowledge.lastProposal;
-  if (proposal === undefined || view % traitor.n === traitor.index) return;
-  traitor.did('proposal-of-backup');
-  const batch = Buffer.from(proposal);
-  batch.writeUInt32BE(view, viewOffset);
+  const bundles = knowledge.requests.slice(-8);
+  if (bundles.length === 0 || view % traitor.n !== traitor.index) return;
+  traitor.did('repeated-proposal');
+  traitor.tell('pre-prepare', proposalOf(traitor, view, [traitor.random.pick(bundles)]), traitor.some(0.9));
+}
+
+function proposalOf(traitor: Traitor, view: View, bundles: readonly Buffer[]): Buffer {
+  const { knowledge, parts } = traitor.plot;
+  const batch = encodeBatch(view, epochMs + Math.floor(parts.time.now), bundles);
   const header = { view, sequence: asSequence(knowledge.highestPlace + 1), digest: digestOfBatchBytes(batch) };
-  traitor.tell('pre-prepare', traitor.sealer.seal('pre-prepare', encodePhaseBody(header), batch), traitor.some(0.8));
+  return traitor.sealer.seal('pre-prepare', encodePhaseBody(header), batch);
 }
 
 /** Votes far beyond the window. */
@@ -165,6 +176,7 @@ export const actions: readonly Action[] = [
   { kind: 'double-vote', act: voteForAnything },
   { kind: 'prepare-of-primary', act: prepareAsPrimary },
   { kind: 'proposal-of-backup', act: propose },
+  { kind: 'repeated-proposal', act: proposeAgain },
   { kind: 'far-off-vote', act: voteFarOff },
   { kind: 'impersonation', act: impersonate },
   { kind: 'vote-in-another-role', act: passOffAsCommits },

@@ -62,6 +62,11 @@ export class FalseClient {
     }
   }
 
+  /** A sound bundle that it sends to nobody by itself. */
+  freshBundle(): Buffer {
+    return this.seal([this.put(++this.timestamp, this.timestamp)], true, limits.bundleLifetime);
+  }
+
   private junk(): void {
     const operation = this.random.pick<Json>([{ op: 'nothing' }, null, { op: 'put', key: '', value: 1 }, []]);
     const request = {
@@ -83,15 +88,16 @@ export class FalseClient {
     requests: Requests,
     options: { readonly isMade: boolean; readonly reach: number; readonly lastSequence?: number },
   ): void {
-    const last = options.lastSequence ?? limits.bundleLifetime;
-    const credential = this.cluster.parts.signatures.credentialOf(name);
-    const body = encodeBundleBody(credential, sequence(last), requests);
-    if (options.isMade) {
-      for (const { digest } of decodeBundleBody(body, 0).bundle.requests) this.cluster.witness.onMade(digest);
-    }
-    const frame = this.sealer.seal('request', body);
+    const frame = this.seal(requests, options.isMade, options.lastSequence ?? limits.bundleLifetime);
     this.sent.push(frame);
     this.publish(frame, options.reach);
+  }
+
+  private seal(requests: Requests, isMade: boolean, lastSequence: number): Buffer {
+    const credential = this.cluster.parts.signatures.credentialOf(name);
+    const body = encodeBundleBody(credential, sequence(lastSequence), requests);
+    if (isMade) for (const { digest } of decodeBundleBody(body, 0).bundle.requests) this.cluster.witness.onMade(digest);
+    return this.sealer.seal('request', body);
   }
 
   private publish(frame: Buffer, reach: number): void {

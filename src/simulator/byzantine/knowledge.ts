@@ -33,8 +33,8 @@ export class Knowledge {
   readonly checkpoints = new Map<string, CheckpointSupport>();
   /** VIEW-CHANGE frames by view and sender. */
   readonly viewChanges = new Map<number, Map<number, Buffer>>();
-  /** The bytes of the batch that was proposed last. */
-  lastProposal: Buffer | undefined;
+  /** Frames with bundles of requests. */
+  readonly requests: Buffer[] = [];
   highestView = 0;
   highestPlace = 0;
 
@@ -44,9 +44,14 @@ export class Knowledge {
     if (channel.startsWith('reply:') || channel.startsWith('state')) return;
     this.heard.push({ channel, payload });
     if (this.heard.length > heardMax) this.heard.splice(0, heardMax / 2);
-    if (channel === 'request' || channel === 'status') return;
+    if (channel === 'status') return;
     const frames = splitPacket(payload);
     if (typeof frames === 'string') return;
+    if (channel === 'request') {
+      this.requests.push(...frames.slice(0, 1));
+      if (this.requests.length > supportsMax) this.requests.splice(0, supportsMax / 2);
+      return;
+    }
     for (const bytes of frames) {
       const frame = decodeFrame(bytes, this.genesisDigest);
       if (typeof frame !== 'string') decoded(() => this.onFrame(frame));
@@ -69,7 +74,6 @@ export class Knowledge {
       case 'pre-prepare': {
         const header = decodePhaseBody('pre-prepare', frame.signer, frame.body);
         this.support(header, frame.signature);
-        if (frame.attachment.length > 0) this.lastProposal = frame.attachment;
         break;
       }
       case 'prepare': {

@@ -21,6 +21,8 @@ export interface Conspiracy {
   readonly faults: ReadonlySet<FaultKind>;
   readonly random: Random;
   readonly tally: Tally;
+  /** A bundle that nobody else has heard of: a Byzantine gateway is among them. */
+  freshBundle(): Buffer;
   note(text: string): void;
 }
 
@@ -37,6 +39,7 @@ export interface Traitor {
   readonly sealer: Sealer;
   /** Whether it keeps requests from itself. */
   isCensoring: boolean;
+  isOn(kind: FaultKind): boolean;
   /** Counts something that it did. */
   did(kind: FaultKind): void;
   /** Tells some of the others, or all of them, something. */

@@ -58,6 +58,7 @@ const forged: Lie = (body, traitor) => {
   const [vote] = first.prepares;
   const certificate = traitor.random.pick<CertificateBody>([
     { ...first, prepares: first.prepares.slice(1) },
+    { ...first, prepares: [] },
     { ...first, prepares: first.prepares.map(() => vote ?? { signer: traitor.index, signature: own }) },
     { ...first, digest: nullBatch.digest },
     { ...first, view: asView(body.view - 1) },
@@ -126,7 +127,9 @@ function certificateOf(traitor: Traitor, { header, prePrepare, prepares }: Suppo
   if (traitor.index !== primary)
     votes.set(traitor.index, traitor.sealer.signatureOf('prepare', encodePhaseBody(header)));
   votes.delete(primary);
-  if (votes.size < traitor.q - 1) return undefined;
+  // One that proves nothing, each signature of which is genuine, is what a careless reader would take.
+  const isForged = traitor.isOn('forged-certificate') && traitor.random.chance(0.3);
+  if (votes.size < traitor.q - 1 && !isForged) return undefined;
   const signed = [...votes].slice(0, traitor.q - 1).map(([signer, signature]) => ({ signer, signature }));
   return { ...header, prePrepare, prepares: signed };
 }
