@@ -7,7 +7,7 @@ const ROOMS = {
   crypto: ['wire', 'ports', 'pbft'],
   ports: ['wire', 'crypto', 'pbft'],
   'state-machine': ['wire', 'crypto', 'pbft'],
-  config: ['crypto'],
+  config: ['crypto', 'wire'],
   enrolment: ['wire', 'crypto', 'ports', 'pbft'],
   replica: ['wire', 'crypto', 'ports', 'pbft', 'state-machine', 'enrolment'],
   // Two ways to keep the ports' promises; neither knows the other, or a host.

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { QuorateError } from '../errors.js';
+import { logSizeMax } from '../wire/views.js';
 import { DEFAULTS, DEFINITIONS, type LogLevel, type SettingName } from './setting-definitions.js';
 
 /** All that a process of Quorate may be told from outside. Checked and frozen: nobody reads the environment after this. */
@@ -73,12 +74,18 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
     const least = String(2 * checkpointInterval);
     throw invalidSetting('LOG_SIZE', String(logSize), `at least twice CHECKPOINT_INTERVAL, which is ${least} here`);
   }
+  const replicas = required('REPLICAS');
+  const logSizeBound = logSizeMax(replicas);
+  if (logSize > logSizeBound) {
+    const most = `at most ${String(logSizeBound)} with ${String(replicas)} replicas, or a view change would not fit in a message`;
+    throw invalidSetting('LOG_SIZE', String(logSize), most);
+  }
   const redisUrl = read('REDIS_URL');
   return Object.freeze({
     redisUrl,
     logRedisUrl: read('LOG_REDIS_URL') ?? redisUrl,
     cluster: required('CLUSTER'),
-    replicas: required('REPLICAS'),
+    replicas,
     replicaId: read('REPLICA_ID'),
     gatewayId: read('GATEWAY_ID'),
     dataDir: resolve(required('DATA_DIR')),

@@ -2,7 +2,7 @@ import type { Checkpoint } from './messages.js';
 import type { Digest, ReplicaIndex, SequenceNumber } from './types.js';
 
 /** Checkpoints kept of each signer: the newest ones. */
-const perSignerMax = 8;
+const perSignerMax = 64;
 
 /** The CHECKPOINTs heard, the first of each (signer, sequence). Bounded for each signer; old ones give way. */
 export class Checkpoints {
@@ -17,6 +17,12 @@ export class Checkpoints {
     own.set(checkpoint.sequence, checkpoint);
     if (own.size > perSignerMax) own.delete([...own.keys()].reduce((a, b) => (a < b ? a : b)));
     return undefined;
+  }
+
+  /** Takes it in the place of what is there. */
+  replace(checkpoint: Checkpoint): void {
+    this.bySigner.get(checkpoint.replica)?.delete(checkpoint.sequence);
+    this.add(checkpoint);
   }
 
   of(replica: ReplicaIndex, sequence: SequenceNumber): Checkpoint | undefined {

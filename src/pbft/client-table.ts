@@ -138,7 +138,9 @@ export class ClientTable {
     this.bytes = 0;
     const oldestFirst = [...headers].sort((a, b) => a.lastSequence - b.lastSequence || a.lastIndex - b.lastIndex);
     for (const header of oldestFirst) this.records.set(header.client, new ClientRecord(header));
-    for (const group of groups) {
+    // In the order in which they were executed, which is nearly that of their timestamps.
+    const inOrder = [...groups].sort((a, b) => a.statement.sequence - b.statement.sequence);
+    for (const group of inOrder) {
       const record = this.records.get(group.client);
       if (record === undefined) continue;
       for (const reply of group.replies) {

@@ -54,8 +54,12 @@ export function restoreView(core: Core, message: Checkpoint | ViewChange | NewVi
 }
 
 function restoreCheckpoint(core: Core, message: Checkpoint): void {
-  // Our own digest is what executing the log has just given; what the log says of it proves nothing.
-  if (message.replica === core.self || message.sequence > core.lastExecuted) return;
+  if (message.replica === core.self) {
+    // What our state is, executing the log has just shown; but what we said of it once is our only word.
+    if (message.sequence > core.stable.sequence) core.checkpoints.replace(message);
+    return;
+  }
+  if (message.sequence > core.lastExecuted) return;
   core.checkpoints.add(message);
   moveLowWaterMark(core, message.sequence);
 }

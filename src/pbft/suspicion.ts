@@ -32,6 +32,12 @@ function forward(core: Core): void {
 function tickView(core: Core, oldest: number, patience: number): void {
   const { timers } = core;
   timers.inView++;
+  if (core.ticksBehind > 0) {
+    // The others get on: what we cannot execute yet is no fault of the primary's. If it is, f+1 of them take us along.
+    timers.sinceProgress = 0;
+    timers.idle = 0;
+    return;
+  }
   timers.idle = Math.max(0, timers.idle + (isIdle(core, oldest) ? 1 : -1));
   const isStalled = Math.min(timers.sinceProgress, oldest) >= patience;
   const isCensored = Math.min(timers.inView, oldest) >= patience * censorshipFactor;
@@ -52,12 +58,14 @@ function tickViewChange(core: Core): void {
   const { viewChangeTimeoutTicks, resendTicks } = core.configuration.options;
   const message = core.viewChanges.of(core.self);
   // After a restart: what we said to get this view is lost, and a second word on it could contradict the first; or we are
-  // its primary and may have begun it. The next view is free of this (rule 21).
+  // its primary and may have begun it. The next view is free of this (rule 21), but only when others want this one: who
+  // goes from view to view by itself is soon far above everybody, and nobody could tell where, were its promises lost.
   const isStranded = message?.view !== core.view || (core.isPrimary && core.view === core.resumedView);
-  if (isStranded) {
+  if (isStranded && core.viewChanges.othersFrom(core.view, core.self) > core.configuration.f) {
     startViewChange(core, view(core.view + 1));
     return;
   }
+  if (message?.view !== core.view) return;
   if (++timers.sinceSent >= resendTicks) {
     timers.sinceSent = 0;
     core.emit({ kind: 'broadcast', message });

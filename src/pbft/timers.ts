@@ -20,6 +20,8 @@ export class Timers {
   sinceQuorum: number | undefined;
   /** Views that failed in a row. */
   failures = 0;
+  /** The tick at which our NEW-VIEW was last sent to somebody who lacked it. */
+  newViewToldAt = -1_000_000;
   /** Ticks since our VIEW-CHANGE was last sent. */
   sinceSent = 0;
 

@@ -71,9 +71,12 @@ function remember(core: Core, { prepared }: ViewChange): void {
 /** Somebody still asks for the view that we are in: its primary's NEW-VIEW was lost on the way. */
 function tellNewView(core: Core, replica: ReplicaIndex): void {
   core.emit({ kind: 'refused', reason: 'old-view', replica });
-  if (core.newView !== undefined && core.newView.replica === core.self) {
-    core.emit({ kind: 'broadcast', message: core.newView });
-  }
+  if (core.newView?.replica !== core.self) return;
+  // Once for all who ask now: it is large, and whoever runs Redis can repeat a question.
+  const isDue = core.ticks >= core.timers.newViewToldAt + core.configuration.options.resendTicks;
+  if (!isDue) return;
+  core.timers.newViewToldAt = core.ticks;
+  core.emit({ kind: 'broadcast', message: core.newView });
 }
 
 function onEnoughViewChanges(core: Core): void {

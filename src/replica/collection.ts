@@ -21,9 +21,12 @@ export class LogCollection {
     private readonly retention: number,
     own: Readonly<Record<string, Buffer>>,
   ) {
-    const text = own[ownFields.collected]?.toString() ?? '';
-    const collected = /^\d+$/.test(text) ? Number(text) : 0;
-    this.collected = Number.isSafeInteger(collected) ? collected : 0;
+    this.collected = collectedIn(own);
+  }
+
+  /** Redis was set back: what had gone is there again. */
+  onReadBack(own: Readonly<Record<string, Buffer>>): void {
+    if (ownFields.collected in own) this.collected = Math.min(this.collected, collectedIn(own));
   }
 
   /** The next hashes to go, if any. */
@@ -35,4 +38,10 @@ export class LogCollection {
     this.collected = last;
     out.write('replica', ownFields.collected, Buffer.from(String(last)));
   }
+}
+
+function collectedIn(own: Readonly<Record<string, Buffer>>): number {
+  const text = own[ownFields.collected]?.toString() ?? '';
+  const collected = /^\d+$/.test(text) ? Number(text) : 0;
+  return Number.isSafeInteger(collected) ? collected : 0;
 }

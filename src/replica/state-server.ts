@@ -17,11 +17,13 @@ const answersPerTickMax = 2 * stateTransferLimits.questionsPerTickMax;
  * Checkpoints that are kept for those who fetch them, beyond what the replica itself keeps, and for how many ticks after
  * the last question, and after the first. Else a replica that is far behind would chase one checkpoint after the other.
  */
-const leasesMax = 2;
+const leasesMax = 4;
 const idleLeaseTicks = 100;
 const wholeLeaseTicks = 2400;
 
 interface Lease {
+  /** The first who asked: nobody holds two. */
+  readonly asker: number;
   readonly snapshot: StateSnapshot;
   readonly since: number;
   lastAsked: number;
@@ -52,7 +54,7 @@ export class StateServer {
     this.answersOf.set(asker, answers + 1);
     const snapshot = this.state.snapshotAt(sequence, digest) ?? this.leases.get(digest)?.snapshot;
     if (snapshot === undefined) return encodeStateAnswer({ ask: 'gone' });
-    this.lease(snapshot);
+    this.lease(asker, snapshot);
     return encodeStateAnswer(this.lookUp(snapshot, question));
   }
 
@@ -62,12 +64,24 @@ export class StateServer {
     this.leases.clear();
   }
 
-  private lease(snapshot: StateSnapshot): void {
+  private lease(asker: number, snapshot: StateSnapshot): void {
     const lease = this.leases.get(snapshot.digest);
-    if (lease !== undefined) lease.lastAsked = this.ticks;
-    else if (this.leases.size < leasesMax) {
-      this.leases.set(snapshot.digest, { snapshot: snapshot.retain(), since: this.ticks, lastAsked: this.ticks });
+    if (lease !== undefined) {
+      lease.lastAsked = this.ticks;
+      return;
     }
+    const before = [...this.leases].find(([, held]) => held.asker === asker);
+    if (before !== undefined) {
+      this.leases.delete(before[0]);
+      before[1].snapshot.release();
+    }
+    if (this.leases.size >= leasesMax) return;
+    this.leases.set(snapshot.digest, {
+      asker,
+      snapshot: snapshot.retain(),
+      since: this.ticks,
+      lastAsked: this.ticks,
+    });
   }
 
   /** What no checkpoint has is answered as one that is gone. */

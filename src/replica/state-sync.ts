@@ -175,6 +175,7 @@ export class StateSync {
     this.isChecking = false;
     if (own === undefined) return;
     this.isCheckDue = false;
+    this.collection?.onReadBack(own);
     if (this.store?.onReadBack(own) !== true) return;
     logger.warn({}, 'what was in Redis is gone; it is written anew');
     this.writeLogAgain();

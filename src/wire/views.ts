@@ -1,5 +1,5 @@
 import { signatureBytes } from '../crypto/ed25519.js';
-import { replicasMax } from '../pbft/quorum.js';
+import { quorumSize, replicasMax } from '../pbft/quorum.js';
 import { sequence, view, type Digest, type SequenceNumber, type View } from '../pbft/types.js';
 import { Reader, Writer, demand } from './bytes.js';
 import { frameBytesMax } from './frame.js';
@@ -131,4 +131,17 @@ function writeSignatures(writer: Writer, signatures: readonly Signed[]): void {
 
 function readSignatures(reader: Reader): Signed[] {
   return reader.list(replicasMax, () => ({ signer: reader.u16(), signature: reader.take(signatureBytes) }));
+}
+
+/**
+ * The largest L for which the largest NEW-VIEW of n replicas still fits in a frame: q VIEW-CHANGEs, each with L certificates
+ * of q−1 PREPAREs. A cluster with a larger one could never change its view again.
+ */
+export function logSizeMax(n: number): number {
+  const q = quorumSize(n);
+  const signedBytes = 2 + 64;
+  const certificateBytes = 114 + (q - 1) * signedBytes;
+  const viewChangeBytes = 200 + q * signedBytes;
+  const prePrepareBytes = 104;
+  return Math.floor((frameBytesMax - 200 - q * viewChangeBytes) / (q * certificateBytes + prePrepareBytes));
 }

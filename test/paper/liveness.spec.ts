@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { faultsTolerated } from '../../src/pbft/quorum.js';
 import { CheckedReplica } from '../support/checked-replica.js';
 import { CoreCluster } from '../support/core-cluster.js';
-import { ask, batch, commit, prepare, prePrepare } from '../support/core-messages.js';
+import { digest } from '../../src/pbft/types.js';
+import { ask, batch, checkpoint, commit, prepare, prePrepare } from '../support/core-messages.js';
 import { busyDay, equivocate } from '../support/schedules.js';
 import { forEachSeed } from '../support/seeds.js';
 import { viewChange } from '../support/view-messages.js';
@@ -89,6 +90,15 @@ describe('a slow primary', () => {
 
   it('is replaced though each request is executed before its time is up', () => {
     expect(under(requestTimeoutTicks - 1, 20)).toBe(1);
+  });
+
+  it('is not suspected by who is behind: what that one cannot execute yet, others have', () => {
+    const replica = new CheckedReplica({ requestTimeoutTicks, viewChangeTimeoutTicks: 100 });
+    const state = digest('the state that the others have');
+    replica.receive(checkpoint(2, 32, state), checkpoint(3, 32, state));
+    replica.submit(ask('c', 1));
+    replica.ticks(10 * requestTimeoutTicks);
+    expect(replica.core.isChangingView).toBe(false);
   });
 
   it('is not suspected when it orders what waits soon', () => {

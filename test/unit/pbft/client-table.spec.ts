@@ -156,7 +156,10 @@ describe('the table of clients', () => {
   });
 
   it('forgets the same at every replica', () => {
-    const [one, two] = [withResults(limits.resultBytesMax - limits.replyOverheadBytes), withResults(limits.resultBytesMax - limits.replyOverheadBytes)];
+    const [one, two] = [
+      withResults(limits.resultBytesMax - limits.replyOverheadBytes),
+      withResults(limits.resultBytesMax - limits.replyOverheadBytes),
+    ];
     const batches = chunks(
       range(1000, (index) => named(`c${index % 7}`, index)),
       13,

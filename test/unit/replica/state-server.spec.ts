@@ -60,10 +60,10 @@ describe('who serves a state', () => {
     const server = new StateServer(theirs.state);
     for (let place = 128; place <= 1280; place += 128) {
       server.onTick();
-      server.answer(1, about(theirs.write([['round', place]]).freeze(place)));
+      server.answer(place / 128, about(theirs.write([['round', place]]).freeze(place)));
       theirs.state.dropBelow(place);
     }
-    expect(theirs.first.map.snapshotCount).toBe(3);
+    expect(theirs.first.map.snapshotCount).toBe(5);
     const [asked] = [theirs.state.snapshotAt(1280)!];
     for (let tick = 0; tick < 5000; tick++) {
       server.onTick();
@@ -80,6 +80,17 @@ describe('who serves a state', () => {
     expect(theirs.first.map.snapshotCount).toBe(1);
     server.close();
     expect(theirs.first.map.snapshotCount).toBe(0);
+  });
+
+  it('keeps one for each who asks, so that nobody holds what the others need', () => {
+    const theirs = new Holding(entries(10));
+    const server = new StateServer(theirs.state);
+    for (let place = 128; place <= 1280; place += 128) {
+      server.onTick();
+      server.answer(1, about(theirs.write([['round', place]]).freeze(place)));
+      theirs.state.dropBelow(place);
+    }
+    expect(theirs.first.map.snapshotCount).toBe(1);
   });
 
   it('answers each peer so often in a tick, and no more', () => {

@@ -1,0 +1,42 @@
+import { describe, expect, it } from '@jest/globals';
+import { digest } from '../../../src/pbft/types.js';
+import { CheckedReplica, sent } from '../../support/checked-replica.js';
+import { certificate, proposal } from '../../support/core-messages.js';
+import { RecordingApplication } from '../../support/recording-application.js';
+import { viewChange } from '../../support/view-messages.js';
+
+describe('what is said again and again', () => {
+  it('gets no answer each time: whoever runs Redis can repeat a VIEW-CHANGE, and a NEW-VIEW is large', () => {
+    const primary = new CheckedReplica({ resendTicks: 4 });
+    const asked = [0, 2, 3].map((signer) => viewChange(signer, 1));
+    primary.receive(...asked);
+    expect([primary.core.view, primary.core.isChangingView]).toEqual([1, false]);
+    const told = (times: number): number => {
+      const repeated = Array.from({ length: times }, () => asked[1]!);
+      return sent(primary.receive(...repeated)).filter(({ kind }) => kind === 'new-view').length;
+    };
+    primary.ticks(4);
+    expect(told(100)).toBe(1);
+    primary.ticks(4);
+    expect(told(100)).toBe(1);
+  });
+});
+
+describe('a word on a checkpoint', () => {
+  it('stays the only one over a restart, though another state was found then', () => {
+    let lives = 0;
+    const replica = new CheckedReplica({
+      checkpointInterval: 4,
+      application: () => {
+        const application = new RecordingApplication();
+        if (lives++ === 0) application.checkpoint = () => digest('a bit has flipped');
+        return application;
+      },
+    });
+    const places = [1, 2, 3, 4].map((place) => certificate(proposal(place)));
+    const first = places.flatMap((one) => replica.step({ kind: 'certificate', certificate: one }));
+    const later = [...replica.restart(), ...replica.ticks(40)];
+    const words = sent([...first, ...later]).filter(({ kind }) => kind === 'checkpoint');
+    expect(words).toMatchObject([{ sequence: 4, digest: 'a bit has flipped' }]);
+  });
+});
