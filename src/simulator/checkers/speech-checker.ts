@@ -5,7 +5,7 @@ import type { LogWrite } from '../../ports/message-log.js';
 import { decodeFrame, splitPacket, type Frame } from '../../wire/frame.js';
 import { decodePhaseBody } from '../../wire/phase.js';
 import { decodeReplyBody } from '../../wire/reply.js';
-import { decodeStatus } from '../../wire/service.js';
+import { decodeCertificate, decodeStatus } from '../../wire/service.js';
 import {
   decodeCheckpoint,
   decodeNewView,
@@ -90,12 +90,19 @@ export class SpeechChecker {
   onWritten(replica: number, writes: readonly LogWrite[]): void {
     for (const { place, fields } of writes) {
       for (const [field, value] of Object.entries(fields)) {
+        if (field === 'new-view') this.onNewViewKept(replica, value);
         if (!field.includes(':')) continue;
         this.written.add(`${replica} ${place} ${field}`);
         const isVote = typeof place === 'number' && (field.startsWith('prepare:') || field.startsWith('commit:'));
         if (isVote) this.onVoteKept(replica, place, value);
       }
     }
+  }
+
+  private onNewViewKept(replica: number, value: Uint8Array): void {
+    const frame = decodeFrame(asBuffer(value), this.membership.digest);
+    if (typeof frame === 'string' || frame.signer !== replica) return;
+    this.written.add(`${replica} new-view ${decodeNewView(frame.body).view}`);
   }
 
   /** A vote that a replica has counted: its signer, if it is correct, has said so. */
@@ -125,7 +132,7 @@ export class SpeechChecker {
   }
 
   onPublished(replica: number, channel: Channel, payload: Buffer): void {
-    if (channel === 'request' || channel === 'state' || channel.startsWith('state:')) return;
+    if (channel === 'request' || channel.startsWith('state:')) return;
     const frames = splitPacket(payload);
     if (typeof frames === 'string') return;
     for (const bytes of frames) {
@@ -150,6 +157,9 @@ export class SpeechChecker {
         break;
       case 'new-view':
         this.onNewView(replica, frame.body);
+        break;
+      case 'decided':
+        this.onDecided(replica, frame);
         break;
       case 'reply':
         this.onReply(replica, frame);
@@ -176,6 +186,18 @@ export class SpeechChecker {
     const field = kind === 'pre-prepare' ? `${kind}:${view}` : `${kind}:${view}:${this.nameOf(replica)}`;
     if (!this.written.has(`${replica} ${sequence} ${field}`)) {
       this.violations.add('persistence', `${name} is sent and was never written to its log`);
+    }
+  }
+
+  /** A certificate that it hands out: its own COMMIT in it may not be out before it is promised and in the log. */
+  private onDecided(replica: number, frame: Frame): void {
+    if (frame.attachment.length === 0) return;
+    for (const bytes of decodeCertificate(frame.attachment).commitFrames) {
+      const commit = decodeFrame(bytes, this.membership.digest);
+      if (typeof commit === 'string') continue;
+      const { view, sequence, digest } = decodePhaseBody('commit', commit.signer, commit.body);
+      const what = `in a certificate that replica ${replica} hands out`;
+      this.assertSaid('commit', commit.signer, `${view} ${sequence}`, digest, what);
     }
   }
 
@@ -242,6 +264,9 @@ export class SpeechChecker {
   private onNewView(replica: number, body: Buffer): void {
     const { view, prePrepares } = decodeNewView(body);
     if (!this.say(`new-view ${replica} ${view}`, sha256(body), replica)) return;
+    if (!this.written.has(`${replica} new-view ${view}`)) {
+      this.violations.add('persistence', `replica ${replica} begins view ${view}, and its log does not know`);
+    }
     for (const { sequence, digest } of prePrepares)
       this.say(`pre-prepare ${replica} ${view} ${sequence}`, digest, replica);
     if (view > this.highestView) this.highestView = view;
