@@ -192,6 +192,7 @@ export class RedisFaults {
     this.fate.did(kind, `${replica.name} loses its promises${isAllLost ? ' and its hashes' : ''}`);
     this.fate.victims.rob(replica);
     replica.kill();
+    this.fate.victims.onDeath(replica);
     replica.losePromises();
     if (isAllLost) this.fate.cluster.parts.logRedis.putBack(replica.name, new Map());
     this.fate.reviveLater(replica);
@@ -224,10 +225,12 @@ export class RedisFaults {
   /** The replica restarts on another log; now and then it goes on, and only finds out later. */
   private onAnother(replica: SimulatedReplica, change: () => void): void {
     this.fate.victims.rob(replica);
-    const goesOn = this.random.chance(0.2);
+    const goesOn = this.random.chance(0.2) && replica.life !== undefined;
     if (!goesOn) replica.kill();
     change();
-    if (!goesOn) this.fate.reviveLater(replica);
+    if (goesOn) return;
+    this.fate.victims.onDeath(replica);
+    this.fate.reviveLater(replica);
   }
 
   private reconnectLater(subscriber: Subscriber, mostMs: number): void {

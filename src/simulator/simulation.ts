@@ -185,9 +185,9 @@ export class Simulation {
     for (let index = 0; index < lastRequests; index++) this.workload.submitOne();
   }
 
-  /** Nobody promises progress any more: too many have lost their data. */
-  private get isExempt(): boolean {
-    return this.fate.victims.wasOverwhelmed;
+  /** Nobody promises progress any more: too many have lost their data (rule 28). */
+  get isExempt(): boolean {
+    return this.fate.victims.isOverwhelmed;
   }
 
   private isOver(): boolean {

@@ -3,74 +3,93 @@ import type { Profile } from './profile.js';
 import type { SimulatedCluster } from './simulated-cluster.js';
 import type { SimulatedReplica } from './simulated-replica.js';
 
+/** A replica whose hashes are not what it wrote. */
+interface Victim {
+  /** A stable checkpoint beyond this makes up for it. */
+  readonly until: number;
+  /** Its process has ended since: what it lives on is what is left. */
+  hasLost: boolean;
+}
+
 /**
  * Who has lost data. The cluster promises to go on while no more than f replicas are Byzantine or have lost theirs at once
  * (rule 28); unless a run is to be overwhelmed, no more than that do. Nothing wrong may happen in any case.
  */
 export class Victims {
-  /** Whose hashes are not what it wrote: if it restarts it has lost data. Until which checkpoint. */
-  private readonly robbed = new Map<SimulatedReplica, number>();
+  private readonly victims = new Map<SimulatedReplica, Victim>();
+  /** More replicas had lost data, at some time, than the cluster bears. */
+  private wasOverwhelmed = false;
 
   constructor(
     private readonly cluster: SimulatedCluster,
     private readonly profile: Profile,
   ) {}
 
-  /** More replicas have lost data, at some time, than the cluster bears. */
-  wasOverwhelmed = false;
+  /**
+   * Whether the cluster promises no progress. Who crashed between its promises and its log cannot show what it has promised,
+   * and counts as well, beside others that have lost theirs.
+   */
+  get isOverwhelmed(): boolean {
+    const lost = this.lost();
+    const amnesiacs = this.cluster.correct.filter((replica) => {
+      return this.victims.get(replica)?.hasLost !== true && replica.life?.node.host.replica.isAmnesiac === true;
+    });
+    return this.wasOverwhelmed || (lost > 0 && lost + amnesiacs.length > this.most);
+  }
 
   mayRob(replica: SimulatedReplica): boolean {
-    return this.profile.isOverwhelmed || this.robbed.has(replica) || this.count() < this.most;
+    this.forgive();
+    return this.profile.isOverwhelmed || this.victims.has(replica) || this.victims.size < this.most;
   }
 
   mayLoseAll(): boolean {
-    return this.profile.isOverwhelmed || this.count() === 0;
+    this.forgive();
+    return this.profile.isOverwhelmed || this.victims.size === 0;
   }
 
   /** Whether its process may end: on what is left of its hashes it could not go on as it was. */
   mayDie(replica: SimulatedReplica): boolean {
-    if (this.profile.isOverwhelmed || !this.robbed.has(replica)) return true;
     this.forgive();
-    return !this.robbed.has(replica) || this.count() <= this.most;
+    const victim = this.victims.get(replica);
+    return this.profile.isOverwhelmed || victim === undefined || victim.hasLost || this.lost() < this.most;
   }
 
+  /** Its hashes, or its promises, are no longer what it wrote. */
   rob(replica: SimulatedReplica): void {
-    this.forgive();
-    this.robbed.set(replica, this.cluster.witness.execution.last + 1);
-    if (this.count() > this.most) this.wasOverwhelmed = true;
+    this.victims.set(replica, { until: this.cluster.witness.execution.last + 1, hasLost: false });
   }
 
   /** Everybody's hashes are gone: whoever restarts before a later checkpoint has lost data. */
   robAll(): void {
     for (const replica of this.cluster.correct) {
       replica.clearDoom();
-      this.robbed.set(replica, this.cluster.witness.execution.last + 1);
+      this.rob(replica);
+      if (replica.life?.isRunning !== true) this.onDeath(replica);
     }
-    const isAnyDown = this.cluster.correct.some(({ life }) => life?.isRunning !== true);
-    if (isAnyDown) this.wasOverwhelmed = true;
   }
 
-  /** A process ends: with its hashes robbed, that was its data. */
+  /** A process has ended: with its hashes robbed, that was its data. */
   onDeath(replica: SimulatedReplica): void {
-    this.forgive();
-    if (this.robbed.has(replica) && this.count() > this.most) this.wasOverwhelmed = true;
+    const victim = this.victims.get(replica);
+    if (victim !== undefined) victim.hasLost = true;
+    if (this.lost() > this.most) this.wasOverwhelmed = true;
   }
 
   private get most(): number {
     return faultsTolerated(this.profile.n) - this.profile.byzantine.length;
   }
 
-  private count(): number {
+  private lost(): number {
     this.forgive();
-    return this.robbed.size;
+    return [...this.victims.values()].filter(({ hasLost }) => hasLost).length;
   }
 
   /** What lies below a stable checkpoint that came later does not matter any more. */
   private forgive(): void {
-    for (const [replica, until] of this.robbed) {
+    for (const [replica, { until }] of this.victims) {
       const core = replica.life?.node.host.replica;
       const isWell = core !== undefined && !core.isAmnesiac && !core.isChangingView && !core.isCorrupt;
-      if (isWell && core.stable.sequence > until) this.robbed.delete(replica);
+      if (isWell && core.stable.sequence > until) this.victims.delete(replica);
     }
   }
 }

@@ -30,6 +30,8 @@ export class SpeechChecker {
   private readonly said = new Map<string, string>();
   private readonly promised = new Set<string>();
   private readonly written = new Set<string>();
+  /** The highest view whose NEW-VIEW a replica has written to its log, at some time. */
+  private readonly viewWritten = new Map<number, number>();
   /** The highest view that each replica has asked for. */
   private readonly asked = new Map<number, number>();
   /** State digests after sequence numbers, as statuses tell them, and those of checkpoints. */
@@ -101,8 +103,9 @@ export class SpeechChecker {
 
   private onNewViewKept(replica: number, value: Uint8Array): void {
     const frame = decodeFrame(asBuffer(value), this.membership.digest);
-    if (typeof frame === 'string' || frame.signer !== replica) return;
-    this.written.add(`${replica} new-view ${decodeNewView(frame.body).view}`);
+    if (typeof frame === 'string') return;
+    const { view } = decodeNewView(frame.body);
+    this.viewWritten.set(replica, Math.max(view, this.viewWritten.get(replica) ?? 0));
   }
 
   /** A vote that a replica has counted: its signer, if it is correct, has said so. */
@@ -264,7 +267,8 @@ export class SpeechChecker {
   private onNewView(replica: number, body: Buffer): void {
     const { view, prePrepares } = decodeNewView(body);
     if (!this.say(`new-view ${replica} ${view}`, sha256(body), replica)) return;
-    if (!this.written.has(`${replica} new-view ${view}`)) {
+    // One field holds the newest: a turn that begins a view and enters a later one writes the later one alone.
+    if ((this.viewWritten.get(replica) ?? 0) < view) {
       this.violations.add('persistence', `replica ${replica} begins view ${view}, and its log does not know`);
     }
     for (const { sequence, digest } of prePrepares)
