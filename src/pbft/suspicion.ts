@@ -58,14 +58,12 @@ function tickViewChange(core: Core): void {
   const { viewChangeTimeoutTicks, resendTicks } = core.configuration.options;
   const message = core.viewChanges.of(core.self);
   // After a restart: what we said to get this view is lost, and a second word on it could contradict the first; or we are
-  // its primary and may have begun it. The next view is free of this (rule 21), but only when others want this one: who
-  // goes from view to view by itself is soon far above everybody, and nobody could tell where, were its promises lost.
+  // its primary and may have begun it. The next view is free of this (rule 21).
   const isStranded = message?.view !== core.view || (core.isPrimary && core.view === core.resumedView);
-  if (isStranded && core.viewChanges.othersFrom(core.view, core.self) > core.configuration.f) {
+  if (isStranded) {
     startViewChange(core, view(core.view + 1));
     return;
   }
-  if (message?.view !== core.view) return;
   if (++timers.sinceSent >= resendTicks) {
     timers.sinceSent = 0;
     core.emit({ kind: 'broadcast', message });

@@ -23,11 +23,6 @@ export class ViewChanges {
     return [...this.latest.values()].filter((message) => message.view >= view).length;
   }
 
-  /** How many others ask for it. */
-  othersFrom(view: View, self: ReplicaIndex): number {
-    return [...this.latest.values()].filter((message) => message.view >= view && message.replica !== self).length;
-  }
-
   of(replica: ReplicaIndex): ViewChange | undefined {
     return this.latest.get(replica);
   }
