@@ -67,6 +67,9 @@ export class Host {
   private readonly turn = new TurnBuilder();
   private readonly statements = new WeakMap<ReplyStatement, { readonly body: Buffer; readonly signature: Buffer }>();
   private promised: Promised[] = [];
+  /** Our own words that are not in the log yet: of the turn that gathers, and of the one that is under way. */
+  private gathered = new Set<ReplicaMessage>();
+  private leaving: ReadonlySet<ReplicaMessage> = new Set();
   private isSending = false;
   private housekeeping: 'none' | 'waits' | 'goes out' = 'none';
   private isFlushDue = false;
@@ -95,6 +98,11 @@ export class Host {
   /** Whether so much waits to be sent that inputs must be dropped. */
   get isOverloaded(): boolean {
     return this.turn.bytes > outgoingBytesMax;
+  }
+
+  /** Whether this is a word of ours that is not promised and logged yet: nothing may show it to anybody (rule 27). */
+  isUnsaid(message: ReplicaMessage): boolean {
+    return this.gathered.has(message) || this.leaving.has(message);
   }
 
   refuse(reason: RefusalReason): void {
@@ -206,6 +214,7 @@ export class Host {
     const { place, field } = placeOf(message, (replica) => this.nameOf(replica));
     this.turn.write(place, field, book.frameOf(message));
     if (message.replica !== configuration.self) return;
+    this.gathered.add(message);
     switch (message.kind) {
       case 'pre-prepare':
       case 'prepare':
@@ -257,6 +266,8 @@ export class Host {
       return;
     }
     this.promised = [];
+    this.leaving = this.gathered;
+    this.gathered = new Set();
     if (this.housekeeping === 'waits') this.housekeeping = 'goes out';
     void this.options.outbox
       .send(this.turn.take())
@@ -265,6 +276,7 @@ export class Host {
       })
       .finally(() => {
         this.isSending = false;
+        this.leaving = new Set();
         if (this.housekeeping === 'goes out') this.housekeeping = 'none';
         if (this.turn.isEmpty || this.isStopped) this.idle?.();
         else this.flush();

@@ -277,18 +277,19 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     this.statusesHeard.set(replica, heard);
     if ((replica + 1 + (heard % (n - 1))) % n !== self) return;
     const { stable, newView, view } = this.host.replica;
-    if (newView !== undefined && status.view < view) {
+    if (newView !== undefined && status.view < view && !this.host.isUnsaid(newView)) {
       this.options.outbox.announce(packets('new-view', [this.book.frameOf(newView)]));
     }
     // Who has that state moves its window; who is behind learns what state to fetch.
-    if (status.stableCheckpoint >= stable.sequence) return;
+    if (status.stableCheckpoint >= stable.sequence || stable.proof.some((one) => this.host.isUnsaid(one))) return;
     const frames = stable.proof.map((checkpoint) => this.book.frameOf(checkpoint));
     this.options.outbox.announce(packets('checkpoint', frames));
   }
 
   private recentCertificate(place: SequenceNumber): CertificateParts | undefined {
     const certificate = this.host.replica.certificateOf(place);
-    if (certificate === undefined) return undefined;
+    // What is handed out past the turns must not hold a word of ours that still waits in one.
+    if (certificate?.commits.some((commit) => this.host.isUnsaid(commit)) !== false) return undefined;
     const { batch, commits } = certificate;
     return { batch: this.batches.encode(batch), commitFrames: commits.map((commit) => this.book.frameOf(commit)) };
   }
