@@ -18,7 +18,11 @@ describe('a directed scenario', () => {
 });
 
 describe('with real signatures', () => {
-  it.each([1, 2, 3])('seed %s violates nothing', async (seed) => {
-    expect((await simulate(seed, { realSignatures: true, requests: 10 })).violation).toBeUndefined();
-  });
+  it.each([1, 2, 3])(
+    'seed %s violates nothing',
+    async (seed) => {
+      expect((await simulate(seed, { realSignatures: true, requests: 10 })).violation).toBeUndefined();
+    },
+    240_000,
+  );
 });
