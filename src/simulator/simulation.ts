@@ -17,6 +17,8 @@ import { Weather } from './weather.js';
 const settleMs = 500;
 /** A liveness bound that is missed lets the run go on for so many times as long, to tell a slow cluster from a stuck one. */
 const stuckFactor = 4;
+/** Where every message takes about a time-out these are begun anew with each progress, and all takes longer. */
+const slownessFactor = 4;
 /** Logs that a replica's hashes may fill: below the stored checkpoint, up to the stable one, and what is under way. */
 const hashesPerLog = 3;
 /** The replica's own hash, and its state. */
@@ -196,7 +198,8 @@ export class Simulation {
     const sinceMs = time.now - this.calmSince;
     if (sinceMs < settleMs) return false;
     if (this.isExempt && sinceMs > this.livenessBoundMs / 4) return true;
-    const isStuck = sinceMs > this.livenessBoundMs * stuckFactor;
+    const isSlow = this.weather.lastingMs > 0;
+    const isStuck = sinceMs > this.livenessBoundMs * stuckFactor * (isSlow ? slownessFactor : 1);
     if (this.workload.waiting.size > 0) {
       this.lastAnswerMs = time.now;
       if (isStuck) this.failLiveness(sinceMs);

@@ -42,7 +42,7 @@ export class Weather {
     };
     this.slow = random.pick([20, 60, 200, 600]);
     // The hops of a request together take longer than a time-out, which must grow before anything is agreed.
-    const hop = profile.requestTimeoutTicks * tickMs * (0.8 + 0.8 * random.next());
+    const hop = profile.requestTimeoutTicks * tickMs * (0.7 + 0.5 * random.next());
     const isSlow = random.chance(lastingShare) && profile.faults.has('lasting-delay');
     this.lastingMs = isSlow ? hop : 0;
     if (isSlow) tally.add('lasting-delay');
