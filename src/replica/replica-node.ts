@@ -24,7 +24,8 @@ import { StateSync } from './state-sync.js';
 import type { Service } from './service.js';
 import { packets } from '../wire/packets.js';
 
-const commonChannels: readonly Channel[] = [
+/** The channels that every replica listens to. */
+export const commonChannels: readonly Channel[] = [
   'request',
   'pre-prepare',
   'prepare',

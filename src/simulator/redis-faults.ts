@@ -1,3 +1,4 @@
+import { commonChannels } from '../replica/replica-node.js';
 import type { Channel } from '../ports/bus.js';
 import type { LogPlace } from '../ports/message-log.js';
 import type { FaultKind } from './fault-kinds.js';
@@ -25,17 +26,6 @@ export interface Circumstances {
 
 /** Payloads that a Redis remembers, to bring them again. */
 const rememberedMax = 200;
-const allChannels: readonly Channel[] = [
-  'request',
-  'pre-prepare',
-  'prepare',
-  'commit',
-  'checkpoint',
-  'view-change',
-  'new-view',
-  'status',
-  'state',
-];
 /** Bytes of a packet before its first frame's kind, and before its signer. */
 const kindOffset = 5;
 const signerOffset = 22;
@@ -89,7 +79,7 @@ export class RedisFaults {
       const forged = Buffer.from(payload);
       const place = random.pick([random.below(forged.length), kindOffset, signerOffset + 1]);
       forged[place] = random.chance(0.5) ? random.below(256) : (forged[place] ?? 0) ^ (1 << random.below(8));
-      const where = channel.startsWith('reply:') || random.chance(0.7) ? channel : random.pick(allChannels);
+      const where = channel.startsWith('reply:') || random.chance(0.7) ? channel : random.pick(commonChannels);
       this.fate.cluster.network.publish('', [{ channel: where, payload: forged }]);
     }
   }

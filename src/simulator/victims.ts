@@ -27,14 +27,14 @@ export class Victims {
 
   /**
    * Whether the cluster promises no progress. Who crashed between its promises and its log cannot show what it has promised,
-   * and counts as well: it asks for no view until a checkpoint lies beyond.
+   * and counts as well, beside others that have lost theirs. A stall by crashes alone stays a violation.
    */
   get isOverwhelmed(): boolean {
     const lost = this.lost();
     const amnesiacs = this.cluster.correct.filter((replica) => {
       return this.victims.get(replica)?.hasLost !== true && replica.life?.node.host.replica.isAmnesiac === true;
     });
-    return this.wasOverwhelmed || lost + amnesiacs.length > this.most;
+    return this.wasOverwhelmed || (lost > 0 && lost + amnesiacs.length > this.most);
   }
 
   mayRob(replica: SimulatedReplica): boolean {
