@@ -1,18 +1,18 @@
-import { promisedView, type Promised } from '../pbft/messages.js';
+import { promisedView } from '../pbft/messages.js';
 import { view } from '../pbft/types.js';
-import type { PromiseKeeper } from '../ports/promise-keeper.js';
+import type { KeptPromise, PromiseKeeper } from '../ports/promise-keeper.js';
 
 /** Promises that outlive a replica which a test or a simulator crashes, as a data folder does. */
 export class MemoryPromiseKeeper implements PromiseKeeper {
   settled = 0;
   isLost = false;
-  private promises: Promised[] = [];
+  private promises: KeptPromise[] = [];
 
-  keep(promises: readonly Promised[]): void {
+  keep(promises: readonly KeptPromise[]): void {
     this.promises.push(...promises);
   }
 
-  read(): readonly Promised[] {
+  read(): readonly KeptPromise[] {
     return this.promises;
   }
 

@@ -10,6 +10,7 @@ import type {
   CommittedCertificate,
   NewView,
   PhaseMessage,
+  PreparedCertificate,
   ReplicaMessage,
   RequestBundle,
   StableCheckpoint,
@@ -157,6 +158,11 @@ export class Replica {
     const { q } = this.core.configuration;
     const commits = votesFor(slot.commits, slot.committed.digest).slice(0, q);
     return commits.length < q ? undefined : { kind: 'certificate', batch: slot.committed, commits };
+  }
+
+  /** What proves that a batch prepared at `place`, in the highest view in which one did. */
+  preparedAt(place: SequenceNumber): PreparedCertificate | undefined {
+    return this.core.log.get(place)?.prepared;
   }
 
   /** Whether the view orders the batch with this digest at `place`, and we lack it. */

@@ -97,9 +97,11 @@ export function restoreSlot(core: Core, messages: readonly PhaseMessage[]): void
   const slot = core.log.open(place);
   for (const message of messages) {
     if (message.replica === core.self) core.promises.add(message.kind, message.view, place, message.digest);
-    if (message.kind === 'pre-prepare' && message.batch !== undefined) slot.keep(message.batch);
+    if (message.kind !== 'pre-prepare') continue;
+    message.batch ??= slot.batchOf(message.digest);
+    if (message.batch !== undefined) slot.keep(message.batch);
   }
-  slot.prepared = bestCertificate(core, messages);
+  slot.prepared = bestCertificate(core, messages, slot.prepared);
   const { prepared } = slot;
   if (!core.isChangingView) restoreVotes(core, slot, messages);
   const promisedIn = core.unproven.get(place);
@@ -107,8 +109,8 @@ export function restoreSlot(core: Core, messages: readonly PhaseMessage[]): void
   executeReady(core);
 }
 
-/** The certificate of the highest view that the messages make. */
-function bestCertificate(core: Core, messages: readonly PhaseMessage[]): Slot['prepared'] {
+/** The certificate of the highest view that the messages make, or what is known already. */
+function bestCertificate(core: Core, messages: readonly PhaseMessage[], known: Slot['prepared']): Slot['prepared'] {
   const prePrepares = messages.filter((message): message is PrePrepare => message.kind === 'pre-prepare');
   const prepares = messages.filter((message): message is Prepare => message.kind === 'prepare');
   const certificates = prePrepares.map((prePrepare) => {
@@ -116,7 +118,7 @@ function bestCertificate(core: Core, messages: readonly PhaseMessage[]): Slot['p
     const matching = votesFor(votes, prePrepare.digest).slice(0, core.configuration.q - 1);
     return { prePrepare, prepares: matching };
   });
-  return certificates
+  return [...(known === undefined ? [] : [known]), ...certificates]
     .filter((certificate) => isPreparedProven(certificate, core.configuration))
     .sort((a, b) => b.prePrepare.view - a.prePrepare.view)[0];
 }
@@ -131,7 +133,8 @@ function restoreVotes(core: Core, slot: Slot, messages: readonly PhaseMessage[])
   }
   const { prePrepare } = slot;
   if (prePrepare === undefined) return;
-  prePrepare.batch ??= slot.batchOf(prePrepare.digest);
+  const { nullBatch } = core.environment;
+  prePrepare.batch ??= prePrepare.digest === nullBatch.digest ? nullBatch : slot.batchOf(prePrepare.digest);
   if (prePrepare.batch !== undefined && slot.sequence > core.lastExecuted) {
     core.requests.order(prePrepare.batch, slot.sequence, core.ticks);
   }

@@ -3,9 +3,9 @@ import type { Effect, ReplyStatement } from '../pbft/effects.js';
 import type { Input } from '../pbft/inputs.js';
 import {
   promisedView,
+  type Commit,
   type CommittedCertificate,
   type PhaseMessage,
-  type Promised,
   type ReplicaMessage,
   type StableCheckpoint,
 } from '../pbft/messages.js';
@@ -16,7 +16,7 @@ import type { Channel } from '../ports/bus.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
 import type { Outbox } from '../ports/outbox.js';
-import type { PromiseKeeper } from '../ports/promise-keeper.js';
+import type { KeptPromise, PromiseKeeper } from '../ports/promise-keeper.js';
 import type { Sealer } from '../wire/envelope.js';
 import { encodeCachedAttachments, encodeReplyAttachments, encodeReplyBody, proveReplies } from '../wire/reply.js';
 import { nullBatch, type BatchBook } from './batch-book.js';
@@ -66,7 +66,7 @@ export class Host {
   contradictions = 0;
   private readonly turn = new TurnBuilder();
   private readonly statements = new WeakMap<ReplyStatement, { readonly body: Buffer; readonly signature: Buffer }>();
-  private promised: Promised[] = [];
+  private promised: KeptPromise[] = [];
   /** Our own words that are not in the log yet: of the turn that gathers, and of the one that is under way. */
   private gathered = new Set<ReplicaMessage>();
   private leaving: ReadonlySet<ReplicaMessage> = new Set();
@@ -139,6 +139,13 @@ export class Host {
     this.scheduleFlush();
   }
 
+  /** Has what the log should hold of a sequence number, or of checkpoints and views, written once more. */
+  logAgain(what: SequenceNumber | 'views'): void {
+    const messages = what === 'views' ? this.replica.loggedViews : this.replica.loggedAt(what);
+    for (const message of messages) this.log(message);
+    if (messages.length > 0) this.scheduleFlush();
+  }
+
   /** Says nothing more, and resolves once what was said is out, or can't get out. */
   async stop(): Promise<void> {
     this.isStopped = true;
@@ -204,22 +211,23 @@ export class Host {
   }
 
   private persist(message: ReplicaMessage | CommittedCertificate): void {
-    const { book, batches, configuration } = this.options;
+    const { batches, configuration } = this.options;
     if (message.kind === 'certificate') {
       const place = message.commits[0]?.sequence ?? 0;
       this.turn.write(place, fields.batch, batches.encode(message.batch));
       for (const commit of message.commits) this.persist(commit);
       return;
     }
-    const { place, field } = placeOf(message, (replica) => this.nameOf(replica));
-    this.turn.write(place, field, book.frameOf(message));
+    this.log(message);
     if (message.replica !== configuration.self) return;
     this.gathered.add(message);
     switch (message.kind) {
       case 'pre-prepare':
       case 'prepare':
-      case 'commit':
         this.promised.push(message);
+        break;
+      case 'commit':
+        this.promised.push(this.provenCommit(message));
         break;
       case 'view-change':
         this.promised.push(promisedView(message.view));
@@ -228,6 +236,17 @@ export class Host {
       case 'new-view':
         break; // they follow from what is promised already
     }
+  }
+
+  private log(message: ReplicaMessage): void {
+    const { place, field } = placeOf(message, (replica) => this.nameOf(replica));
+    this.turn.write(place, field, this.options.book.frameOf(message));
+  }
+
+  /** A COMMIT says that a batch prepared here: its proof is kept beside it, where nobody who runs Redis can take it away. */
+  private provenCommit(commit: Commit): KeptPromise {
+    const prepared = this.replica.preparedAt(commit.sequence);
+    return prepared === undefined ? commit : { ...commit, proof: this.options.book.encodePrepared(prepared) };
   }
 
   /** One signature for all replies of a batch, made once however often they are asked for. */

@@ -16,9 +16,11 @@ import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
 import { decodePhaseBody, digestOfBatchBytes, encodePhaseBody } from '../wire/phase.js';
 import {
+  decodeCertificate,
   decodeCheckpoint,
   decodeNewView,
   decodeViewChange,
+  encodeCertificate,
   encodeCheckpoint,
   encodeNewView,
   encodeViewChange,
@@ -99,6 +101,17 @@ export class MessageBook {
     }
     const batch = batches.agreed(batchBytes);
     return typeof batch === 'string' ? batch : { kind: 'certificate', batch, commits };
+  }
+
+  /** A prepared certificate as the data folder keeps it. */
+  encodePrepared(certificate: PreparedCertificate): Buffer {
+    return encodeCertificate(this.certificateBody(certificate));
+  }
+
+  /** A prepared certificate out of the data folder, verified like any; the batch itself is not in it. */
+  prepared(bytes: Buffer): PreparedCertificate | RefusalReason {
+    const body = decoded(() => decodeCertificate(bytes));
+    return typeof body === 'string' ? body : (this.provenCertificate(body) ?? 'bad-signature');
   }
 
   /** A CHECKPOINT out of a frame whose signature was verified. */
@@ -223,14 +236,18 @@ export class MessageBook {
     return encodeViewChange({
       view,
       stable: { sequence: stable.sequence, digest: stable.proof[0]?.digest ?? noDigest, signatures },
-      prepared: prepared.map(({ prePrepare, prepares }) => ({
-        view: prePrepare.view,
-        sequence: prePrepare.sequence,
-        digest: prePrepare.digest,
-        prePrepare: this.signedBy(prePrepare).signature,
-        prepares: prepares.map((prepare) => this.signedBy(prepare)),
-      })),
+      prepared: prepared.map((certificate) => this.certificateBody(certificate)),
     });
+  }
+
+  private certificateBody({ prePrepare, prepares }: PreparedCertificate): CertificateBody {
+    return {
+      view: prePrepare.view,
+      sequence: prePrepare.sequence,
+      digest: prePrepare.digest,
+      prePrepare: this.signedBy(prePrepare).signature,
+      prepares: prepares.map((prepare) => this.signedBy(prepare)),
+    };
   }
 
   private newViewBody({ view, viewChanges, prePrepares }: NewView): Buffer {

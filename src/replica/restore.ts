@@ -50,6 +50,7 @@ export async function restore(options: RestoreOptions): Promise<StoredState | un
   for await (const entry of entriesFrom(options, host.replica.stable.sequence + 1, host.replica.highWaterMark)) {
     restoreVotes(options, entry);
   }
+  for (const { proof } of promises.read()) if (proof !== undefined) restorePrepared(options, proof);
   const { lastExecuted, view, isAmnesiac } = host.replica;
   if (isAmnesiac) logger.error({}, 'the log in Redis has lost what this replica has voted for (rule 28)');
   logger.info({ lastExecuted, view }, `read the log back up to ${lastExecuted}`);
@@ -130,6 +131,19 @@ function openVerified<M>(
   const frame = opener.openInner(bytes, kind);
   if (typeof frame === 'string') return frame;
   return opener.verify(frame) ? read(frame) : 'bad-signature';
+}
+
+/** What a COMMIT of ours rested on: we can show it, whatever has become of the log, which then has it again. */
+function restorePrepared({ host, book }: RestoreOptions, proof: Buffer): void {
+  const prepared = book.prepared(proof);
+  if (typeof prepared === 'string') {
+    host.refuse(prepared);
+    return;
+  }
+  const place = prepared.prePrepare.sequence;
+  const known = host.replica.preparedAt(place);
+  host.step({ kind: 'restore', messages: [prepared.prePrepare, ...prepared.prepares] });
+  if (host.replica.preparedAt(place) !== known) host.logAgain(place);
 }
 
 /** What was said and heard above the stable checkpoint, in all views. */

@@ -13,12 +13,10 @@ import { decodeFetchState, decodeStateChunk, encodeFetchState, encodeStateChunk 
 import { CheckpointStore, type StoredState } from './checkpoint-store.js';
 import { LogCollection } from './collection.js';
 import type { Host } from './host.js';
-import { placeOf } from './log-entries.js';
 import type { MessageBook } from './message-book.js';
 import type { Service } from './service.js';
 import { StateFetcher } from './state-fetcher.js';
 import { StateServer } from './state-server.js';
-import type { TurnBuilder } from './turn-builder.js';
 
 /** What is stored is looked at so often. */
 const storeCheckTicks = 200;
@@ -109,7 +107,8 @@ export class StateSync {
     if (this.isCheckDue) void this.checkStore();
     else
       host.keepHouse((turn) => {
-        this.writeLost(turn);
+        const lost = this.lost.shift();
+        if (lost !== undefined) host.logAgain(lost);
         this.store?.tick(turn);
         this.collection?.tick(this.store?.sequence ?? 0, replica.stable.sequence, turn);
       });
@@ -183,18 +182,6 @@ export class StateSync {
 
   private writeLogAgain(): void {
     this.lost = ['views', ...this.options.host.replica.openPlaces];
-  }
-
-  /** What was promised is in the data folder already; here it becomes provable again. */
-  private writeLost(turn: TurnBuilder): void {
-    const { host, book, names } = this.options;
-    const next = this.lost.shift();
-    if (next === undefined) return;
-    const messages = next === 'views' ? host.replica.loggedViews : host.replica.loggedAt(next);
-    for (const message of messages) {
-      const { place, field } = placeOf(message, (replica) => names[replica] ?? '');
-      turn.write(place, field, book.frameOf(message));
-    }
   }
 
   /** The service and the core change together, or not at all. */

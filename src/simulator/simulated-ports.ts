@@ -4,7 +4,7 @@ import type { Promised } from '../pbft/messages.js';
 import type { Publication } from '../ports/bus.js';
 import type { LogWrite, MessageLog } from '../ports/message-log.js';
 import type { Outbox, Turn } from '../ports/outbox.js';
-import type { PromiseKeeper } from '../ports/promise-keeper.js';
+import type { KeptPromise, PromiseKeeper } from '../ports/promise-keeper.js';
 import type { SimulatedRedis } from './simulated-redis.js';
 import type { VirtualTime } from './virtual-time.js';
 
@@ -189,7 +189,7 @@ export class ProcessPromises implements PromiseKeeper {
     if (this.process.isAlive) this.folder.recall(settled, view);
   }
 
-  keep(promises: readonly Promised[]): void {
+  keep(promises: readonly KeptPromise[]): void {
     const { process } = this;
     if (!process.isAlive) return;
     if (promises.length > 0 && process.doom === 'before-promises') {
@@ -201,7 +201,7 @@ export class ProcessPromises implements PromiseKeeper {
     if (promises.length > 0 && process.doom === 'after-promises') process.die('after-promises');
   }
 
-  read(): readonly Promised[] {
+  read(): readonly KeptPromise[] {
     return this.folder.read();
   }
 

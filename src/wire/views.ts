@@ -57,8 +57,7 @@ export function encodeViewChange({ view: asked, stable, prepared }: ViewChangeBo
   const writer = new Writer().u64(asked).u64(stable.sequence).digest(stable.digest);
   writeSignatures(writer, stable.signatures);
   writer.list(prepared, (certificate) => {
-    writer.u64(certificate.view).u64(certificate.sequence).digest(certificate.digest).raw(certificate.prePrepare);
-    writeSignatures(writer, certificate.prepares);
+    writeCertificate(writer, certificate);
   });
   return writer.done();
 }
@@ -68,16 +67,25 @@ export function decodeViewChange(body: Buffer): ViewChangeBody {
   const reader = new Reader(body);
   const asked = view(reader.u64());
   const stable = { sequence: sequence(reader.u64()), digest: reader.digest(), signatures: readSignatures(reader) };
-  const prepared = reader.list(certificatesMax, () => ({
-    view: view(reader.u64()),
-    sequence: sequence(reader.u64()),
-    digest: reader.digest(),
-    prePrepare: reader.take(signatureBytes),
-    prepares: readSignatures(reader),
-  }));
+  const prepared = reader.list(certificatesMax, () => readCertificate(reader));
   reader.end();
   demand(asked > 0, 'nobody asks for view 0');
   return { view: asked, stable, prepared };
+}
+
+/** A prepared certificate alone, as a VIEW-CHANGE holds it. */
+export function encodeCertificate(certificate: CertificateBody): Buffer {
+  const writer = new Writer();
+  writeCertificate(writer, certificate);
+  return writer.done();
+}
+
+/** @throws {Malformed} */
+export function decodeCertificate(bytes: Buffer): CertificateBody {
+  const reader = new Reader(bytes);
+  const certificate = readCertificate(reader);
+  reader.end();
+  return certificate;
 }
 
 /** u64 view ‖ u16 count × (u32 length ‖ VIEW-CHANGE frame) ‖ u16 count × (u64 sequence ‖ digest ‖ signature). */
@@ -123,6 +131,21 @@ export function decodeFetchBatch(body: Buffer): FetchBatch {
   const fetch = { target: reader.u16(), sequence: sequence(reader.u64()), digest: reader.digest() };
   reader.end();
   return fetch;
+}
+
+function writeCertificate(writer: Writer, certificate: CertificateBody): void {
+  writer.u64(certificate.view).u64(certificate.sequence).digest(certificate.digest).raw(certificate.prePrepare);
+  writeSignatures(writer, certificate.prepares);
+}
+
+function readCertificate(reader: Reader): CertificateBody {
+  return {
+    view: view(reader.u64()),
+    sequence: sequence(reader.u64()),
+    digest: reader.digest(),
+    prePrepare: reader.take(signatureBytes),
+    prepares: readSignatures(reader),
+  };
 }
 
 function writeSignatures(writer: Writer, signatures: readonly Signed[]): void {

@@ -27,6 +27,13 @@ export function promiseKeeperSuite(make: () => { keeper: PromiseKeeper; reopen: 
       expect(reopen().read()).toEqual([...first, ...second]);
     });
 
+    it('gives back the proof of a COMMIT to the byte', () => {
+      const { keeper, reopen } = make();
+      const proven = { ...promise('commit', 1), proof: Buffer.from('a certificate') };
+      keeper.keep([proven, promise('prepare', 2)]);
+      expect(reopen().read()).toEqual([proven, promise('prepare', 2)]);
+    });
+
     it('forgets up to a sequence number and keeps what lies beyond', () => {
       const { keeper } = make();
       keeper.keep([1, 2, 3, 4].map((place) => promise('prepare', place)));

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { PromiseFile } from '../../../src/enrolment/promise-file.js';
 import { promise, promiseKeeperSuite } from '../../conformance/promise-keeper.suite.js';
 
-const recordBytes = 49;
+const recordBytes = 51;
 /** Records that a file begins with: up to where promises were forgotten. */
 const headRecords = 1;
-/** What a file may grow to before it is written anew. */
-const fileBytesMax = 1024 * 1024;
+/** What is appended before a file is written anew. */
+const appendedBytesMax = 1024 * 1024;
 
 describe('a file of promises', () => {
   let folder: string;
@@ -55,6 +55,14 @@ describe('a file of promises', () => {
     expect(open().read()).toEqual([promise('commit', 1), promise('commit', 3)]);
   });
 
+  it.each([1, 300])('leaves out a last record whose proof a crash has cut off by %i bytes', (bytes) => {
+    const proven = { ...promise('commit', 2), proof: Buffer.alloc(300, 7) };
+    open().keep([promise('commit', 1), proven]);
+    expect(open().read()).toEqual([promise('commit', 1), proven]);
+    truncateSync(path, statSync(path).size - bytes);
+    expect(open().read()).toEqual([promise('commit', 1)]);
+  });
+
   it('leaves out a record of no kind, and keeps those around it', () => {
     open().keep([promise('commit', 1), promise('commit', 2), promise('commit', 3)]);
     const bytes = readFileSync(path);
@@ -66,7 +74,7 @@ describe('a file of promises', () => {
   it('is written anew with what still matters once it has grown', () => {
     const file = open();
     const turn = Array.from({ length: 1000 }, (_, index) => promise('commit', index + 1));
-    for (let size = 0; size <= fileBytesMax; size += turn.length * recordBytes) {
+    for (let size = 0; size <= appendedBytesMax; size += turn.length * recordBytes) {
       file.keep(turn);
       file.forget(1000);
     }

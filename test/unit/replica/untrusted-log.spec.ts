@@ -122,6 +122,22 @@ describe('a log in the hands of whoever runs Redis', () => {
     expect(cluster.violations).toEqual([]);
   });
 
+  /** As a crash of all at once leaves them, between the data folder and the log, when the primary does not come back and
+   * too few have what it proposed: the next view must be told what had prepared. */
+  it('of all replicas, without the votes that they had promised: the data folders show what had prepared', async () => {
+    await cluster.crash(0);
+    await restart([1, 2, 3], (index) => {
+      for (let place = 9; place <= written; place++) {
+        const key = logKey(cluster.seats[index]!.name, place);
+        const said = [...cluster.broker.store.read(key).keys()];
+        const lost = said.filter((field) => index === 3 || !field.startsWith('pre-prepare:'));
+        for (const field of lost) cluster.broker.store.deleteField(key, field);
+      }
+    });
+    for (const { life } of cluster.living) expect(life.node.host.replica.isAmnesiac).toBe(false);
+    await expectToGoOn();
+  });
+
   it('of two, deleted, lets no faulty primary have something else agreed where all had executed', async () => {
     await cluster.crash(0);
     cluster.broker.cut('replica-4');
