@@ -3,6 +3,7 @@ import { text as textOf } from 'node:stream/consumers';
 import { Command, CommanderError } from 'commander';
 import { processEnvironment } from '../config/settings.js';
 import { QuorateError } from '../errors.js';
+import { addBench } from './commands/bench.js';
 import { addGateway } from './commands/gateway.js';
 import { addGet } from './commands/get.js';
 import { addHealth } from './commands/health.js';
@@ -49,7 +50,18 @@ function createProgram(context: Context): Command {
     })
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', HELP_FOOTER);
-  const adders = [addUp, addReplica, addGateway, addSubmit, addGet, addStatus, addVerify, addHealth, addSimulate];
+  const adders = [
+    addUp,
+    addReplica,
+    addGateway,
+    addSubmit,
+    addGet,
+    addStatus,
+    addVerify,
+    addHealth,
+    addSimulate,
+    addBench,
+  ];
   for (const add of adders) add(program, context);
   return program;
 }

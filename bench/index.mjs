@@ -1,0 +1,77 @@
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { CleanUp } from './processes/cleanup.mjs';
+import { workloads } from './workloads/index.mjs';
+
+export { textOf } from './report/text.mjs';
+
+const EXIT_INTERRUPTED = { SIGINT: 130, SIGTERM: 143 };
+
+/**
+ * Runs workloads one after the other. Whatever it starts has ended when it returns, throws or is interrupted.
+ *
+ * @param {object} options
+ * @param {string[]} options.only names of workloads; empty: those that are run by default
+ * @param {boolean} options.quick
+ * @param {number} options.runs of each figure
+ * @param {number} options.warmupMs
+ * @param {number} options.durationMs of each run
+ * @param {number} options.outstanding what saturates the engine
+ * @param {'always' | 'everysec' | 'no'} options.appendfsync
+ * @param {Record<string, string>} options.settings of the replicas and gateways
+ * @param {string} options.cacheDir where an unpacked Redis is
+ * @param {string | undefined} options.cpuProf folder for profiles
+ * @param {(line: string) => void} report hears what goes on
+ */
+export async function bench(options, report) {
+  const chosen = workloads.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
+  const cleanUp = new CleanUp();
+  const release = endOnSignals(cleanUp);
+  const sections = [];
+  const machine = describeMachine();
+  try {
+    for (const { name, title, run } of chosen) {
+      report(`${title} …`);
+      const result = await cleanUp.within((inner) => run({ options, cleanUp: inner, report, machine }));
+      sections.push({ name, title, ...result });
+    }
+  } finally {
+    await cleanUp.run();
+    release();
+  }
+  const ratios = Object.assign({}, ...sections.map((section) => section.ratios ?? {}));
+  return { machine, settings: describeSettings(options), sections, ratios };
+}
+
+/** The names that `only` may hold. */
+export const workloadNames = workloads.map(({ name }) => name);
+
+function endOnSignals(cleanUp) {
+  const kill = () => cleanUp.kill();
+  process.once('exit', kill);
+  const handlers = Object.entries(EXIT_INTERRUPTED).map(([signal, code]) => {
+    const handler = () => {
+      // Whoever waits for what ends now must not go on; the second signal finds the default, which ends us at once.
+      void cleanUp.run().finally(() => process.exit(code));
+    };
+    process.once(signal, handler);
+    return [signal, handler];
+  });
+  return () => {
+    process.off('exit', kill);
+    for (const [signal, handler] of handlers) process.off(signal, handler);
+  };
+}
+
+function describeMachine() {
+  return {
+    cores: availableParallelism(),
+    processor: cpus()[0]?.model.trim() ?? 'unknown',
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    system: `${process.platform} ${release()}`,
+    node: process.versions.node,
+  };
+}
+
+function describeSettings({ runs, warmupMs, durationMs, outstanding, appendfsync, settings, quick }) {
+  return { runs, warmupMs, durationMs, outstanding, appendfsync, quick, ...settings };
+}

@@ -1,0 +1,72 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { processorUsPerRequest } from './processor-time.mjs';
+import { figureOf, medianOf } from './statistics.mjs';
+
+/** What is outstanding when a run ends is answered in this time, or the run has failed. */
+const HALT_TIMEOUT_MS = 60_000;
+const HEAT_MS = 3_000;
+
+/**
+ * One of several things that are measured in turn: a load (`start`, `mark`, `take`, `halt`, and `processorTime`), and what is
+ * asked of it.
+ *
+ * @typedef {{ name: string, label: string, load: any, spec: object, heat?: object, backups?: number }} Contender
+ *   `heat` is a spec that makes it busy: where little is asked of it, its code would not be compiled before the runs
+ */
+
+/** One run of one contender: warm-up, which does not count, then what does. */
+async function run({ load, spec }, { warmupMs, durationMs }) {
+  await load.ask('start', spec);
+  await sleep(warmupMs);
+  await load.ask('mark');
+  const before = await load.processorTime();
+  await sleep(durationMs);
+  const after = await load.processorTime();
+  const taken = await load.ask('take');
+  await load.ask('halt', undefined, HALT_TIMEOUT_MS);
+  return { ...taken, processorUs: processorUsPerRequest(before, after, Math.max(taken.answered, 1)) };
+}
+
+/**
+ * Measures contenders in turn (A, B, A, B, …), so that what disturbs the machine for a while disturbs all of them.
+ *
+ * @param {Contender[]} contenders
+ * @param {{ runs: number, warmupMs: number, durationMs: number, report: (line: string) => void }} method
+ * @returns {Promise<Record<string, object>>} a row for each, by its name
+ */
+export async function inTurn(contenders, method) {
+  const taken = new Map(contenders.map(({ name }) => [name, []]));
+  for (const { load, heat } of contenders) {
+    if (heat === undefined) continue;
+    await load.ask('start', heat);
+    await sleep(Math.max(method.warmupMs, HEAT_MS));
+    await load.ask('halt', undefined, HALT_TIMEOUT_MS);
+  }
+  for (let turn = 1; turn <= method.runs; turn++) {
+    for (const contender of contenders) {
+      const result = await run(contender, method);
+      taken.get(contender.name).push(result);
+      const latency = `p50 ${result.p50Ms.toFixed(2)} ms, p99 ${result.p99Ms.toFixed(2)} ms`;
+      method.report(`${contender.label}, run ${turn}: ${result.perSecond.toFixed(0)}/s, ${latency}`);
+    }
+  }
+  return Object.fromEntries(
+    contenders.map((contender) => [contender.name, rowOf(contender, taken.get(contender.name))]),
+  );
+}
+
+function rowOf({ label, spec, backups = 3 }, taken) {
+  const figures = Object.fromEntries(
+    ['perSecond', 'p50Ms', 'p99Ms'].map((name) => [name, figureOf(taken.map((result) => result[name]))]),
+  );
+  const processorUs = medians(taken.map((result) => result.processorUs));
+  const { backup = 0, ...others } = processorUs;
+  const total = Object.values(others).reduce((sum, us) => sum + us, 0) + backup * backups;
+  const failed = taken.flatMap((result) => Object.values(result.failed)).reduce((sum, count) => sum + count, 0);
+  return { label, spec, ...figures, failed, processorUs: { ...processorUs, total } };
+}
+
+function medians(samples) {
+  const names = Object.keys(samples[0]).filter((name) => samples.every((sample) => sample[name] !== undefined));
+  return Object.fromEntries(names.map((name) => [name, medianOf(samples.map((sample) => sample[name]))]));
+}

@@ -1,0 +1,20 @@
+/**
+ * The child's side of `Program`: answers each message `{ id, method, argument }` with what the method returns. Ends when the
+ * parent is gone, however that ended.
+ *
+ * @param {Record<string, (argument: any) => unknown>} methods
+ */
+export function answer(methods) {
+  process.on('message', async ({ id, method, argument }) => {
+    try {
+      const result = await methods[method](argument);
+      process.send?.({ id, result });
+    } catch (error) {
+      process.send?.({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    }
+  });
+  process.on('disconnect', () => process.exit(0));
+  // A Ctrl-C reaches the whole group; the parent ends us in its order.
+  process.on('SIGINT', () => undefined);
+  process.send?.({ ready: true });
+}

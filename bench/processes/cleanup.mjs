@@ -1,0 +1,33 @@
+/** What was started and has to be ended, last first: at the end of the work, when it fails, on Ctrl-C. */
+export class CleanUp {
+  #steps = [];
+
+  /**
+   * @param {() => Promise<void> | void} end in good order
+   * @param {() => void} [kill] at once, when this process exits in the middle of it all
+   */
+  add(end, kill = () => undefined) {
+    this.#steps.push({ end, kill });
+  }
+
+  /** Runs `work` with a clean-up of its own, which is done when it has ended, well or not. */
+  async within(work) {
+    const inner = new CleanUp();
+    const step = { end: () => inner.run(), kill: () => inner.kill() };
+    this.#steps.push(step);
+    try {
+      return await work(inner);
+    } finally {
+      await inner.run();
+      this.#steps = this.#steps.filter((other) => other !== step);
+    }
+  }
+
+  async run() {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step.end();
+  }
+
+  kill() {
+    for (const { kill } of this.#steps.splice(0).reverse()) kill();
+  }
+}

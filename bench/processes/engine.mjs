@@ -1,0 +1,68 @@
+import { readSettings } from '../../dist/config/settings.js';
+import { LocalCluster } from '../../dist/cluster/local-cluster.js';
+import { processorUs, redisProcessorUs } from '../measure/processor-time.mjs';
+import { Program } from './program.mjs';
+import { temporaryFolder } from './redis.mjs';
+
+const CLIENT = new URL('../programs/engine-client.mjs', import.meta.url);
+const FOUNDING_TIMEOUT_MS = 60_000;
+
+/**
+ * A cluster of replica processes on a Redis that runs, and a client of it straight over the bus, in a process of its own as a
+ * gateway would be. A load, as `rounds.mjs` drives it.
+ *
+ * @param {{ redis: { url: string, control: import('ioredis').Redis }, replicas?: number, gateways?: number, settings?: Record<string, string>, parent?: string }} options
+ */
+export async function startEngine(cleanUp, options) {
+  const { redis, replicas = 4, gateways = 0, settings = {}, parent } = options;
+  const dataDir = await temporaryFolder(cleanUp, parent);
+  const cluster = new LocalCluster({
+    settings: readSettings({}, { REDIS_URL: redis.url, DATA_DIR: dataDir, LOG_LEVEL: 'warn', PORT: '0', ...settings }),
+    names: Array.from({ length: replicas }, (_, index) => `replica-${index + 1}`),
+    gateways: Array.from({ length: gateways }, (_, index) => ({ name: `gateway-${index + 1}`, port: 0 })),
+  });
+  cleanUp.add(
+    () => cluster.stop(),
+    () => cluster.killAll(),
+  );
+  await cluster.start();
+  const clusterName = settings.CLUSTER ?? 'quorate';
+  const client = new Program({ name: 'client', file: CLIENT, options: { redisUrl: redis.url, dataDir, clusterName } });
+  cleanUp.add(
+    () => client.stop(),
+    () => client.kill(),
+  );
+  const { members } = await client.ask('open', undefined, FOUNDING_TIMEOUT_MS);
+  return new Engine({ cluster, client, redis, members });
+}
+
+class Engine {
+  constructor({ cluster, client, redis, members }) {
+    this.cluster = cluster;
+    this.client = client;
+    this.redis = redis;
+    this.members = members;
+  }
+
+  ask(method, argument, timeoutMs) {
+    return this.client.ask(method, argument, timeoutMs);
+  }
+
+  async primary() {
+    const { view } = await this.client.ask('status');
+    return this.members[view % this.members.length];
+  }
+
+  /** Processor time so far of each process, microseconds; `backup` is the mean of those that run. */
+  async processorTime() {
+    const primary = await this.primary();
+    const backups = this.members.filter((name) => name !== primary && this.cluster.pid(name) !== undefined);
+    const used = await Promise.all(backups.map((name) => processorUs(this.cluster.pid(name))));
+    return {
+      client: await processorUs(this.client.pid),
+      primary: await processorUs(this.cluster.pid(primary)),
+      backup: used.includes(undefined) ? undefined : used.reduce((sum, us) => sum + us, 0) / used.length,
+      redis: await redisProcessorUs(this.redis.control),
+    };
+  }
+}
