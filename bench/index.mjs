@@ -1,5 +1,7 @@
+import { mkdirSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { CleanUp } from './processes/cleanup.mjs';
+import { PROFILES_VARIABLE } from './processes/profiling.mjs';
 import { workloads } from './workloads/index.mjs';
 
 export { textOf } from './report/text.mjs';
@@ -24,6 +26,10 @@ const EXIT_INTERRUPTED = { SIGINT: 130, SIGTERM: 143 };
  */
 export async function bench(options, report) {
   const chosen = workloads.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
+  if (options.cpuProf !== undefined) {
+    mkdirSync(options.cpuProf, { recursive: true });
+    process.env[PROFILES_VARIABLE] = options.cpuProf; // every process that is started here reads it
+  }
   const cleanUp = new CleanUp();
   const release = endOnSignals(cleanUp);
   const sections = [];
@@ -31,7 +37,7 @@ export async function bench(options, report) {
   try {
     for (const { name, title, run } of chosen) {
       report(`${title} …`);
-      const result = await cleanUp.within((inner) => run({ options, cleanUp: inner, report, machine }));
+      const result = await cleanUp.within((inner) => run({ name, options, cleanUp: inner, report, machine }));
       sections.push({ name, title, ...result });
     }
   } finally {

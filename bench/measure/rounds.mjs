@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { profile } from './profiles.mjs';
 import { processorUsPerRequest } from './processor-time.mjs';
 import { figureOf, medianOf } from './statistics.mjs';
 
@@ -31,7 +32,8 @@ async function run({ load, spec }, { warmupMs, durationMs }) {
  * Measures contenders in turn (A, B, A, B, …), so that what disturbs the machine for a while disturbs all of them.
  *
  * @param {Contender[]} contenders
- * @param {{ runs: number, warmupMs: number, durationMs: number, report: (line: string) => void }} method
+ * @param {{ runs: number, warmupMs: number, durationMs: number, report: (line: string) => void,
+ *   profiles?: { folder: string, label: string } }} method
  * @returns {Promise<Record<string, object>>} a row for each, by its name
  */
 export async function inTurn(contenders, method) {
@@ -50,9 +52,21 @@ export async function inTurn(contenders, method) {
       method.report(`${contender.label}, run ${turn}: ${result.perSecond.toFixed(0)}/s, ${latency}`);
     }
   }
+  if (method.profiles !== undefined) {
+    for (const contender of contenders) await profileUnderLoad(contender, method);
+  }
   return Object.fromEntries(
     contenders.map((contender) => [contender.name, rowOf(contender, taken.get(contender.name))]),
   );
+}
+
+/** A run that counts for nothing: being profiled costs time. */
+async function profileUnderLoad({ name, load, spec }, { warmupMs, durationMs, profiles: { folder, label } }) {
+  if (load.processIds === undefined) return;
+  await load.ask('start', spec);
+  await sleep(warmupMs);
+  await profile(load, { folder, label: `${label}-${name}`, durationMs });
+  await load.ask('halt', undefined, HALT_TIMEOUT_MS);
 }
 
 function rowOf({ label, spec, backups = 3 }, taken) {

@@ -1,3 +1,5 @@
+import { profileOnSignal } from './profiling.mjs';
+
 /**
  * The child's side of `Program`: answers each message `{ id, method, argument }` with what the method returns. Ends when the
  * parent is gone, however that ended.
@@ -5,6 +7,7 @@
  * @param {Record<string, (argument: any) => unknown>} methods
  */
 export function answer(methods) {
+  profileOnSignal(JSON.parse(process.argv[2]).name);
   process.on('message', async ({ id, method, argument }) => {
     try {
       const result = await methods[method](argument);

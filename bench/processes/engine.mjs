@@ -1,9 +1,12 @@
+import { fileURLToPath } from 'node:url';
 import { readSettings } from '../../dist/config/settings.js';
 import { LocalCluster } from '../../dist/cluster/local-cluster.js';
 import { processorUs, redisProcessorUs } from '../measure/processor-time.mjs';
+import { PROFILES_VARIABLE } from './profiling.mjs';
 import { Program } from './program.mjs';
 import { temporaryFolder } from './redis.mjs';
 
+const PROFILED = fileURLToPath(new URL('../programs/profiled-quorate.mjs', import.meta.url));
 const CLIENT = new URL('../programs/engine-client.mjs', import.meta.url);
 const FOUNDING_TIMEOUT_MS = 60_000;
 
@@ -20,6 +23,7 @@ export async function startEngine(cleanUp, options) {
     settings: readSettings({}, { REDIS_URL: redis.url, DATA_DIR: dataDir, LOG_LEVEL: 'warn', PORT: '0', ...settings }),
     names: Array.from({ length: replicas }, (_, index) => `replica-${index + 1}`),
     gateways: Array.from({ length: gateways }, (_, index) => ({ name: `gateway-${index + 1}`, port: 0 })),
+    ...(process.env[PROFILES_VARIABLE] === undefined ? {} : { program: PROFILED }),
   });
   cleanUp.add(
     () => cluster.stop(),
@@ -46,6 +50,12 @@ class Engine {
 
   ask(method, argument, timeoutMs) {
     return this.client.ask(method, argument, timeoutMs);
+  }
+
+  /** Those that can be profiled, by their names. */
+  processIds() {
+    const members = this.members.map((name) => [name, this.cluster.pid(name)]);
+    return Object.fromEntries([['client', this.client.pid], ...members].filter(([, pid]) => pid !== undefined));
   }
 
   async primary() {

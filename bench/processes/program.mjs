@@ -15,7 +15,7 @@ export class Program {
   /** @param {{ name: string, file: URL, options: unknown }} what */
   constructor({ name, file, options }) {
     this.name = name;
-    this.#child = fork(fileURLToPath(file), [JSON.stringify(options)], {
+    this.#child = fork(fileURLToPath(file), [JSON.stringify({ ...options, name })], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#ended = new Promise((settle) => this.#child.once('exit', settle).once('error', settle));

@@ -29,6 +29,7 @@ export async function startSkeleton(cleanUp, { redis, replicas = 4, writesHashes
   });
   return {
     ask: (method, argument, timeoutMs) => gateway.ask(method, argument, timeoutMs),
+    processIds: () => Object.fromEntries([gateway, ...members].map(({ name, pid }) => [name, pid])),
     async processorTime() {
       const [primary, ...backups] = await Promise.all(members.map(({ pid }) => processorUs(pid)));
       return {

@@ -26,7 +26,7 @@ async function work(next) {
 
 answer({
   async open() {
-    opened = await openBusClient({ ...options, name: 'bench' });
+    opened = await openBusClient(options);
     // Founded does not mean ready: the first answer does.
     await opened.client.submit({ op: 'get', key: 'ready' });
     return { members: opened.membership.replicas.map(({ name }) => name) };

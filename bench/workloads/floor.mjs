@@ -18,7 +18,9 @@ export async function startEngineAndFloor({ options, cleanUp, machine }) {
   return { redis, engine, skeleton };
 }
 
-export function methodOf({ options, report }) {
-  const { runs, warmupMs, durationMs } = options;
-  return { runs, warmupMs, durationMs, report: (line) => report(`  ${line}`) };
+/** How the contenders of a workload are measured. */
+export function methodOf({ name, options, report }) {
+  const { runs, warmupMs, durationMs, cpuProf } = options;
+  const profiles = cpuProf === undefined ? {} : { profiles: { folder: cpuProf, label: name } };
+  return { runs, warmupMs, durationMs, report: (line) => report(`  ${line}`), ...profiles };
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { print, settingsFrom, UsageError, type Context, type SettingOptions } from '../context.js';
 
@@ -10,6 +11,7 @@ interface Options extends SettingOptions {
   readonly outstanding: string;
   readonly appendfsync: string;
   readonly set: readonly string[];
+  readonly cpuProf?: string;
   readonly json?: true;
 }
 
@@ -23,6 +25,7 @@ interface BenchOptions {
   readonly outstanding: number;
   readonly appendfsync: string;
   readonly settings: Readonly<Record<string, string>>;
+  readonly cpuProf: string | undefined;
   readonly cacheDir: string;
 }
 
@@ -51,6 +54,7 @@ export function addBench(program: Command, context: Context): void {
         .default('always'),
     )
     .option('--set <NAME=VALUE>', 'a setting of the replicas; may be repeated', collect, [])
+    .option('--cpu-prof <folder>', 'after the runs, a profile of each process under the same load')
     .option('--json', 'print the report as JSON')
     .action(async (options: Options) => {
       await run(context, options);
@@ -74,6 +78,7 @@ async function run(context: Context, options: Options): Promise<void> {
       outstanding: positive('--outstanding', options.outstanding),
       appendfsync: options.appendfsync,
       settings: Object.fromEntries(options.set.map(assignment)),
+      cpuProf: options.cpuProf === undefined ? undefined : resolve(options.cpuProf),
       cacheDir: settingsFrom(context, options).cacheDir,
     },
     (line) => context.stderr.write(`${line}\n`),
