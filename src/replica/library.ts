@@ -1,9 +1,9 @@
-import type { Channel, Publication } from '../ports/bus.js';
+import type { Channel } from '../ports/bus.js';
 import type { MessageLog } from '../ports/message-log.js';
 import type { Sealer } from '../wire/envelope.js';
 import { encodeCertificate, encodeDecided, type Fetch } from '../wire/service.js';
+import type { Answers } from './answers.js';
 import { certificateIn, readEntry } from './log-entries.js';
-import { packets } from '../wire/packets.js';
 
 /** Fetches that wait to be served; further ones are dropped and asked again. */
 const waitingMax = 8;
@@ -24,20 +24,20 @@ export interface LibraryOptions {
   lastExecuted(): number;
   /** The certificate of a batch that is still in memory: what a log that was lost cannot show. */
   recent(place: number): CertificateParts | undefined;
-  announce(publications: readonly Publication[]): void;
+  readonly answers: Answers;
 }
 
 /** Hands committed batches with their certificates to peers and gateways, one request at a time, out of the log. */
 export class Library {
-  private readonly waiting: { readonly fetch: Fetch; readonly channel: Channel }[] = [];
+  private readonly waiting: { readonly asker: number; readonly fetch: Fetch; readonly channel: Channel }[] = [];
   private isServing = false;
 
   constructor(private readonly options: LibraryOptions) {}
 
   /** @returns whether the request is taken. */
-  request(fetch: Fetch, channel: Channel): boolean {
+  request(asker: number, fetch: Fetch, channel: Channel): boolean {
     if (this.waiting.length >= waitingMax) return false;
-    this.waiting.push({ fetch, channel });
+    this.waiting.push({ asker, fetch, channel });
     if (!this.isServing) void this.serveAll();
     return true;
   }
@@ -47,7 +47,7 @@ export class Library {
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
       // A log that cannot be read now serves nobody; whoever asked asks another replica.
       const frames = await this.answer(next.fetch, next.channel).catch(() => []);
-      this.options.announce(packets(next.channel, frames));
+      this.options.answers.send(next.asker, next.channel, frames);
     }
     this.isServing = false;
   }

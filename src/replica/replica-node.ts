@@ -11,6 +11,7 @@ import { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, gatewaySigner, type Frame } from '../wire/frame.js';
 import { decodeFetch, decodeQuery, encodeFetch, encodeQueryReply, type Status } from '../wire/service.js';
 import { decodeFetchBatch, encodeCheckpoint, encodeFetchBatch } from '../wire/views.js';
+import { Answers } from './answers.js';
 import { BatchBook } from './batch-book.js';
 import { CatchUp } from './catch-up.js';
 import { Host } from './host.js';
@@ -77,6 +78,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
   private readonly sealer: Sealer;
   private readonly book: MessageBook;
   private readonly batches: BatchBook;
+  private readonly answers: Answers;
   /** Set while it must learn from its peers what it may have said. */
   private recall: Recall | undefined;
   private isRunning = false;
@@ -108,8 +110,20 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     this.host = new Host({ ...options, book, batches, sealer, onBatchWanted, onStateWanted, onStable });
     this.inbox = new Inbox({ self, host: this.host, opener, sealer, book, batches, services: this });
     const announce = outbox.announce.bind(outbox);
+    this.answers = new Answers({ opener, announce });
+    const { answers } = this;
     const retention = configuration.options.logSize;
-    this.sync = new StateSync({ ...options, self, host: this.host, opener, sealer, book, announce, retention });
+    this.sync = new StateSync({
+      ...options,
+      self,
+      host: this.host,
+      opener,
+      sealer,
+      book,
+      announce,
+      answers,
+      retention,
+    });
     this.presence = new Presence({
       ...options,
       self,
@@ -132,7 +146,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
       sealer: this.sealer,
       genesisDigest,
       n,
-      announce,
+      answers,
       lastExecuted: () => this.host.replica.lastExecuted,
       recent: (place) => this.recentCertificate(sequence(place)),
     });
@@ -195,6 +209,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
       this.options.outbox.announce(packets('state', [this.sealer.seal('fetch', encodeFetch(fetch))]));
     }
     this.sync.tick();
+    this.answers.tick();
     if (++this.ticks % statusTicks === 0) this.presence.announce();
   }
 
@@ -222,20 +237,22 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     const fetch = decoded(() => decodeFetch(frame.signer, frame.body));
     if (fetch === 'malformed-frame') return fetch;
     if (fetch.target !== self) return undefined;
-    if (!this.opener.verify(frame)) return 'bad-signature';
+    const reason = this.answers.screen(frame);
+    if (reason !== undefined) return reason;
     const channel: Channel = fetch.credential === undefined ? 'state' : `reply:${fetch.credential.name}`;
-    return this.library.request(fetch, channel) ? undefined : 'overloaded';
+    return this.library.request(frame.signer, fetch, channel) ? undefined : 'overloaded';
   }
 
   onFetchBatch(frame: Frame): RefusalReason | undefined {
     const wanted = decoded(() => decodeFetchBatch(frame.body));
     if (wanted === 'malformed-frame') return wanted;
     if (wanted.target !== this.options.configuration.self) return undefined;
-    if (!this.opener.verify(frame)) return 'bad-signature';
     const batch = this.host.replica.batchOf(wanted.sequence, wanted.digest);
     if (batch === undefined) return undefined;
-    const body = encodeCheckpoint(wanted);
-    this.options.outbox.announce(packets('state', [this.sealer.seal('batch', body, this.batches.encode(batch))]));
+    const reason = this.answers.screen(frame);
+    if (reason !== undefined) return reason;
+    const answer = this.sealer.seal('batch', encodeCheckpoint(wanted), this.batches.encode(batch));
+    this.answers.send(frame.signer, 'state', [answer]);
     return undefined;
   }
 
@@ -277,14 +294,18 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     const heard = (this.statusesHeard.get(replica) ?? 0) + 1;
     this.statusesHeard.set(replica, heard);
     if ((replica + 1 + (heard % (n - 1))) % n !== self) return;
+    if (!this.answers.isLeft(replica)) {
+      this.host.refuse('overloaded');
+      return;
+    }
     const { stable, newView, view } = this.host.replica;
     if (newView !== undefined && status.view < view && !this.host.isUnsaid(newView)) {
-      this.options.outbox.announce(packets('new-view', [this.book.frameOf(newView)]));
+      this.answers.send(replica, 'new-view', [this.book.frameOf(newView)]);
     }
     // Who has that state moves its window; who is behind learns what state to fetch.
     if (status.stableCheckpoint >= stable.sequence || stable.proof.some((one) => this.host.isUnsaid(one))) return;
     const frames = stable.proof.map((checkpoint) => this.book.frameOf(checkpoint));
-    this.options.outbox.announce(packets('checkpoint', frames));
+    this.answers.send(replica, 'checkpoint', frames);
   }
 
   private recentCertificate(place: SequenceNumber): CertificateParts | undefined {

@@ -11,8 +11,6 @@ import {
 } from '../wire/state-transfer.js';
 import type { CheckpointedState, Part, StateSnapshot } from './checkpointed-state.js';
 
-/** Answers that one peer gets in a tick: what it costs us to serve is ours to bound. Its ticks are not ours. */
-const answersPerTickMax = 2 * stateTransferLimits.questionsPerTickMax;
 /**
  * Checkpoints that are kept for those who fetch them, beyond what the replica itself keeps, and for how many ticks after
  * the last question, and after the first. Else a replica that is far behind would chase one checkpoint after the other.
@@ -31,7 +29,6 @@ interface Lease {
 
 /** Answers peers' questions about checkpoints (rule 25). What it hands out they verify, so that nothing here is signed for. */
 export class StateServer {
-  private readonly answersOf = new Map<number, number>();
   private readonly leases = new Map<string, Lease>();
   private ticks = 0;
 
@@ -39,7 +36,6 @@ export class StateServer {
 
   onTick(): void {
     this.ticks++;
-    this.answersOf.clear();
     for (const [digest, { snapshot, since, lastAsked }] of this.leases) {
       if (this.ticks < lastAsked + idleLeaseTicks && this.ticks < since + wholeLeaseTicks) continue;
       this.leases.delete(digest);
@@ -47,11 +43,8 @@ export class StateServer {
     }
   }
 
-  /** The attachment of the answer; `undefined` when this peer has had enough for now. */
-  answer(asker: number, { sequence, digest, question }: Omit<FetchState, 'target'>): Buffer | undefined {
-    const answers = this.answersOf.get(asker) ?? 0;
-    if (answers >= answersPerTickMax) return undefined;
-    this.answersOf.set(asker, answers + 1);
+  /** The attachment of the answer. */
+  answer(asker: number, { sequence, digest, question }: Omit<FetchState, 'target'>): Buffer {
     const snapshot = this.state.snapshotAt(sequence, digest) ?? this.leases.get(digest)?.snapshot;
     if (snapshot === undefined) return encodeStateAnswer({ ask: 'gone' });
     this.lease(asker, snapshot);

@@ -10,6 +10,7 @@ import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
 import { packets } from '../wire/packets.js';
 import { decodeFetchState, decodeStateChunk, encodeFetchState, encodeStateChunk } from '../wire/state-transfer.js';
+import type { Answers } from './answers.js';
 import { CheckpointStore, type StoredState } from './checkpoint-store.js';
 import { LogCollection } from './collection.js';
 import type { Host } from './host.js';
@@ -36,6 +37,7 @@ export interface StateSyncOptions {
   readonly sealer: Sealer;
   readonly logger: Logger;
   readonly announce: (publications: readonly Publication[]) => void;
+  readonly answers: Answers;
 }
 
 /**
@@ -124,15 +126,15 @@ export class StateSync {
 
   /** A peer asks about a checkpoint of ours. */
   onFetch(frame: Frame): RefusalReason | undefined {
-    const { self, names, opener, sealer, announce } = this.options;
+    const { self, names, sealer, answers } = this.options;
     const asked = decoded(() => decodeFetchState(frame.body));
     if (asked === 'malformed-frame') return asked;
     if (asked.target !== self) return undefined;
-    if (!opener.verify(frame)) return 'bad-signature';
+    const reason = answers.screen(frame);
+    if (reason !== undefined) return reason;
     const attachment = this.server.answer(frame.signer, asked);
-    if (attachment === undefined) return 'overloaded';
     const body = encodeStateChunk({ target: frame.signer, nonce: asked.nonce, attachment: sha256(attachment) });
-    announce(packets(`state:${names[frame.signer] ?? ''}`, [sealer.seal('state-chunk', body, attachment)]));
+    answers.send(frame.signer, `state:${names[frame.signer] ?? ''}`, [sealer.seal('state-chunk', body, attachment)]);
     return undefined;
   }
 

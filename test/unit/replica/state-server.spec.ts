@@ -2,12 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { StateFetcher } from '../../../src/replica/state-fetcher.js';
 import { StateServer } from '../../../src/replica/state-server.js';
 import { bucketOf } from '../../../src/state-machine/hash-tree.js';
-import { decodeStateAnswer, stateTransferLimits, type StateQuestion } from '../../../src/wire/state-transfer.js';
+import { decodeStateAnswer, type StateQuestion } from '../../../src/wire/state-transfer.js';
 import type { StateSnapshot } from '../../../src/replica/checkpointed-state.js';
 import { entries, Holding, Transferring } from '../../support/state-transfer.js';
 
 const head: StateQuestion = { ask: 'head' };
-const answersMax = 2 * stateTransferLimits.questionsPerTickMax;
 
 /** What is asked about a checkpoint. */
 function about({ head: { sequence }, digest }: StateSnapshot, question = head) {
@@ -91,19 +90,6 @@ describe('who serves a state', () => {
       theirs.state.dropBelow(place);
     }
     expect(theirs.first.map.snapshotCount).toBe(1);
-  });
-
-  it('answers each peer so often in a tick, and no more', () => {
-    const theirs = new Holding();
-    const server = new StateServer(theirs.state);
-    const snapshot = theirs.freeze(128);
-    for (let tick = 0; tick < 3; tick++) {
-      for (const peer of [1, 2]) {
-        const answers = Array.from({ length: answersMax + 2 }, () => server.answer(peer, about(snapshot)));
-        expect(answers.filter((answer) => answer !== undefined)).toHaveLength(answersMax);
-      }
-      server.onTick();
-    }
   });
 
   it.each<[string, StateQuestion]>([

@@ -1,0 +1,57 @@
+import type { RefusalReason } from '../pbft/refusal.js';
+import type { Channel, Publication } from '../ports/bus.js';
+import type { Opener } from '../wire/envelope.js';
+import type { Frame } from '../wire/frame.js';
+import { packets } from '../wire/packets.js';
+import { Allowance } from './allowance.js';
+
+/**
+ * Bytes that each peer is sent because it asks. In a tick twice what one asks for that fetches a state from us, whose ticks
+ * may be shorter than ours; at once what the largest answers take together.
+ */
+const bytesAllowed = { perTick: 2 * 1024 * 1024, atOnce: 16 * 1024 * 1024 };
+/** Questions of each peer whose signatures are looked at. One that lacks all batches of a view asks for L at once. */
+const questionsAllowed = { perTick: 64, atOnce: 2048 };
+
+export interface AnswersOptions {
+  readonly opener: Opener;
+  announce(publications: readonly Publication[]): void;
+}
+
+/**
+ * Everything that is sent because one peer needs it passes through here: a question is a few bytes, and its answer may be
+ * megabytes, so that whoever asks without end would have a correct replica send without end. Refused questions are asked
+ * again by whoever is in earnest. All gateways are one peer: what they ask for costs the replicas no more.
+ */
+export class Answers {
+  private readonly bytes = new Allowance(bytesAllowed);
+  private readonly questions = new Allowance(questionsAllowed);
+
+  constructor(private readonly options: AnswersOptions) {}
+
+  tick(): void {
+    this.bytes.tick();
+    this.questions.tick();
+  }
+
+  /**
+   * Why a question is not answered, its signature included. To look at that costs us, too, and is put down to whom the frame
+   * names as its signer: whoever forges a peer's questions takes from that peer's, but no more of our time.
+   */
+  screen(question: Frame): RefusalReason | undefined {
+    const { signer } = question;
+    if (!this.isLeft(signer) || !this.questions.take(signer, 1)) return 'overloaded';
+    return this.options.opener.verify(question) ? undefined : 'bad-signature';
+  }
+
+  /** Whether this peer may be sent more. */
+  isLeft(peer: number): boolean {
+    return this.bytes.isLeft(peer);
+  }
+
+  /** Sends at once what one peer needs. */
+  send(peer: number, channel: Channel, frames: readonly Buffer[]): void {
+    for (const { length } of frames) this.bytes.spend(peer, length);
+    this.options.announce(packets(channel, frames));
+  }
+}
