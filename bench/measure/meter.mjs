@@ -9,11 +9,16 @@ export class Meter {
   #answered = 0;
   #failed = {};
   #markedAt = performance.now();
+  #lastAnswerAt = this.#markedAt;
+  #longestGapMs = 0;
 
   /** @param startedAt when the request left, by `performance.now()`; @param requests how many were answered at once */
   answered(startedAt, requests = 1) {
+    const now = performance.now();
     this.#answered += requests;
-    const us = Math.round((performance.now() - startedAt) * 1000);
+    this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastAnswerAt);
+    this.#lastAnswerAt = now;
+    const us = Math.round((now - startedAt) * 1000);
     this.#histogram.record(Math.min(Math.max(us, 1), HIGHEST_US));
   }
 
@@ -26,11 +31,13 @@ export class Meter {
     this.#histogram.reset();
     this.#answered = 0;
     this.#failed = {};
-    this.#markedAt = performance.now();
+    this.#longestGapMs = 0;
+    this.#lastAnswerAt = this.#markedAt = performance.now();
   }
 
   take() {
-    const seconds = (performance.now() - this.#markedAt) / 1000;
+    const now = performance.now();
+    const seconds = (now - this.#markedAt) / 1000;
     const at = (percent) => (this.#histogram.count === 0 ? 0 : this.#histogram.percentile(percent) / 1000);
     return {
       seconds,
@@ -40,6 +47,8 @@ export class Meter {
       p50Ms: at(50),
       p99Ms: at(99),
       maxMs: at(100),
+      /** The longest time without an answer to anybody. */
+      longestGapMs: Math.max(this.#longestGapMs, now - this.#lastAnswerAt),
     };
   }
 }

@@ -11,17 +11,21 @@ const HEAT_MS = 3_000;
  * One of several things that are measured in turn: a load (`start`, `mark`, `take`, `halt`, and `processorTime`), and what is
  * asked of it.
  *
- * @typedef {{ name: string, label: string, load: any, spec: object, heat?: object, backups?: number }} Contender
- *   `heat` is a spec that makes it busy: where little is asked of it, its code would not be compiled before the runs
+ * @typedef {{ name: string, label: string, load: any, spec: object, heat?: object, backups?: number,
+ *   during?: () => Promise<void>, gaps?: boolean }} Contender
+ *   `heat` is a spec that makes it busy: where little is asked of it, its code would not be compiled before the runs;
+ *   `during` happens to it while it is measured; `gaps` says that the time without any answer counts
  */
 
 /** One run of one contender: warm-up, which does not count, then what does. */
-async function run({ load, spec }, { warmupMs, durationMs }) {
+async function run({ load, spec, during }, { warmupMs, durationMs }) {
   await load.ask('start', spec);
   await sleep(warmupMs);
   await load.ask('mark');
   const before = await load.processorTime();
-  await sleep(durationMs);
+  const over = sleep(durationMs);
+  await during?.();
+  await over;
   const after = await load.processorTime();
   const taken = await load.ask('take');
   await load.ask('halt', undefined, HALT_TIMEOUT_MS);
@@ -69,15 +73,21 @@ async function profileUnderLoad({ name, load, spec }, { warmupMs, durationMs, pr
   await load.ask('halt', undefined, HALT_TIMEOUT_MS);
 }
 
-function rowOf({ label, spec, backups = 3 }, taken) {
-  const figures = Object.fromEntries(
-    ['perSecond', 'p50Ms', 'p99Ms'].map((name) => [name, figureOf(taken.map((result) => result[name]))]),
-  );
+/** What several runs of one contender come to. */
+function rowOf({ label, spec, backups = 3, gaps = false }, taken) {
+  const names = ['perSecond', 'p50Ms', 'p99Ms', ...(gaps ? ['longestGapMs'] : [])];
+  const figures = Object.fromEntries(names.map((name) => [name, figureOf(taken.map((result) => result[name]))]));
   const processorUs = medians(taken.map((result) => result.processorUs));
   const { backup = 0, ...others } = processorUs;
   const total = Object.values(others).reduce((sum, us) => sum + us, 0) + backup * backups;
-  const failed = taken.flatMap((result) => Object.values(result.failed)).reduce((sum, count) => sum + count, 0);
-  return { label, spec, ...figures, failed, processorUs: { ...processorUs, total } };
+  return { label, spec, ...figures, failed: sumOfFailed(taken), processorUs: { ...processorUs, total } };
+}
+
+function sumOfFailed(taken) {
+  const sum = {};
+  for (const [code, count] of taken.flatMap(({ failed }) => Object.entries(failed)))
+    sum[code] = (sum[code] ?? 0) + count;
+  return sum;
 }
 
 function medians(samples) {

@@ -1,4 +1,15 @@
-const PROCESSES = ['client', 'primary', 'backup', 'redis', 'total'];
+/** A column for each figure that some row of the section has. */
+const COLUMNS = [
+  { title: 'requests/s', of: ({ perSecond }) => perSecond && withSpread(perSecond, whole) },
+  { title: 'p50 ms', of: ({ p50Ms }) => p50Ms && withSpread(p50Ms, milliseconds) },
+  { title: 'p99 ms', of: ({ p99Ms }) => p99Ms && withSpread(p99Ms, milliseconds) },
+  { title: 'silent ms', of: ({ longestGapMs }) => longestGapMs && withSpread(longestGapMs, whole) },
+  { title: 'failed', of: ({ failed }) => failed && failedText(failed) },
+  ...['client', 'gateway', 'primary', 'backup', 'server', 'redis', 'total'].map((name) => ({
+    title: `${name} µs`,
+    of: ({ processorUs }) => processorUs?.[name]?.toFixed(1),
+  })),
+];
 
 /** The report for people. */
 export function textOf({ machine, settings, sections, ratios }) {
@@ -15,17 +26,11 @@ export function textOf({ machine, settings, sections, ratios }) {
   return [head.join('\n'), ...parts, lines.join('\n')].join('\n\n');
 }
 
-function sectionText({ title, rows, notes = [], skipped }) {
+function sectionText({ title, rows = [], notes = [], skipped }) {
   if (skipped !== undefined) return `${title}\n  skipped: ${skipped}`;
-  const header = ['', 'requests/s', 'p50 ms', 'p99 ms', 'failed', ...PROCESSES.map((name) => `${name} µs`)];
-  const body = rows.map((row) => [
-    row.label,
-    withSpread(row.perSecond, (value) => value.toFixed(0)),
-    withSpread(row.p50Ms, milliseconds),
-    withSpread(row.p99Ms, milliseconds),
-    String(row.failed),
-    ...PROCESSES.map((name) => row.processorUs[name]?.toFixed(1) ?? '–'),
-  ]);
+  const shown = COLUMNS.filter(({ of }) => rows.some((row) => of(row) !== undefined));
+  const header = ['', ...shown.map((column) => column.title)];
+  const body = rows.map((row) => [row.label, ...shown.map(({ of }) => of(row) ?? '–')]);
   return [title, tableText([header, ...body]), ...notes.map((note) => `  ${note}`)].join('\n');
 }
 
@@ -39,6 +44,15 @@ export function tableText(rows) {
 
 function withSpread({ median, min, max }, format) {
   return `${format(median)} (${format(min)}–${format(max)})`;
+}
+
+function failedText(failed) {
+  const codes = Object.entries(failed).map(([code, count]) => `${count} ${code}`);
+  return codes.length === 0 ? '0' : codes.join(', ');
+}
+
+function whole(value) {
+  return value.toFixed(0);
 }
 
 function milliseconds(value) {
