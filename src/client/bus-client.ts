@@ -12,7 +12,6 @@ import { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, gatewaySigner, splitPacket, type Frame } from '../wire/frame.js';
 import { canonicalJsonBytes, type Json } from '../wire/json.js';
 import { packets } from '../wire/packets.js';
-import { decodeReplyAttachment, decodeReplyBody } from '../wire/reply.js';
 import { decodeQueryReply, decodeStatus, encodeQuery } from '../wire/service.js';
 import { Bundler } from './bundler.js';
 import type { AgreedBatch, ClusterClient, ClusterStatus, QueryAnswer, SubmitOptions } from './cluster-client.js';
@@ -20,6 +19,7 @@ import { BatchFinder } from './batch-finder.js';
 import { KeyedReplies } from './keyed-replies.js';
 import { QueryRound } from './query-round.js';
 import { ReplicaWatch } from './replica-watch.js';
+import { ReplyReader } from './reply-reader.js';
 import { Submission } from './submission.js';
 
 /** How often deadlines and re-sending are looked at, milliseconds. */
@@ -67,6 +67,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   private readonly submissions = new Map<string, Submission>();
   private readonly queries = new Map<number, QueryRound>();
   private readonly keyed = new KeyedReplies();
+  private readonly reader = new ReplyReader();
   private subscription: Subscription | undefined;
   private isClosing = false;
   private isFlushDue = false;
@@ -218,11 +219,8 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   }
 
   private onReply(frame: Frame): void {
-    const contents = decoded(() => {
-      const statement = decodeReplyBody(frame.body);
-      return { statement, replies: decodeReplyAttachment(frame.attachment, statement) };
-    });
-    if (contents === 'malformed-frame') return;
+    const contents = this.reader.read(frame);
+    if (contents === undefined) return;
     const { statement, replies } = contents;
     const awaited = replies.flatMap((reply) => {
       const submission = this.submissions.get(`${reply.executed.client}\n${reply.executed.timestamp}`);

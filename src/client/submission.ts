@@ -19,7 +19,7 @@ export class Submission {
   private resolve!: (reply: Reply) => void;
   private reject!: (error: QuorateError) => void;
   /** One reply of each replica: the first counts (rule 13). */
-  private readonly replies = new Map<number, ReplicaReply>();
+  private readonly replies: ReplicaReply[] = [];
   isSettled = false;
 
   constructor(
@@ -39,18 +39,17 @@ export class Submission {
 
   /** The replicas that have replied, in whatever way. */
   get repliers(): readonly number[] {
-    return [...this.replies.keys()];
+    return this.replies.map(({ replica }) => replica);
   }
 
   /** Counts a verified reply; settles on the f+1st that says the same. */
   add(reply: ReplicaReply): void {
-    if (this.isSettled || this.replies.has(reply.replica)) return;
-    this.replies.set(reply.replica, reply);
-    const others = [...this.replies.values()].filter((other) => other !== reply);
-    const same = [reply, ...others.filter((other) => statementOf(other) === statementOf(reply))] as const;
+    if (this.isSettled || this.replies.some(({ replica }) => replica === reply.replica)) return;
+    this.replies.push(reply);
+    const same = this.replies.filter((other) => saySame(other, reply));
     if (same.length <= this.membership.f) return;
     this.isSettled = true;
-    if (reply.reply.executed.operationDigest === sha256(this.operation)) this.resolve(this.replyOf(same));
+    if (reply.reply.executed.operationDigest === sha256(this.operation)) this.resolve(this.replyOf(reply, same));
     else this.reject(new QuorateError('idempotency-conflict', 'this Idempotency-Key was used for another operation'));
   }
 
@@ -60,13 +59,14 @@ export class Submission {
     this.reject(error);
   }
 
-  private replyOf(same: readonly [ReplicaReply, ...(readonly ReplicaReply[])]): Reply {
-    const [{ reply, statement }] = same;
+  private replyOf({ reply, statement }: ReplicaReply, same: readonly ReplicaReply[]): Reply {
     return buildReply({ membership: this.membership, statement, reply, signatures: same });
   }
 }
 
-/** Equal for replies that say the same of the same request, in the same place of the order. */
-function statementOf({ statement, reply }: ReplicaReply): string {
-  return `${statement.view}:${statement.sequence}:${statement.root}:${reply.executed.index}`;
+/** Whether two replies to one request put it in the same place of the order, with the same result. */
+function saySame(a: ReplicaReply, b: ReplicaReply): boolean {
+  const [one, other] = [a.statement, b.statement];
+  const isSamePlace = one.view === other.view && one.sequence === other.sequence;
+  return isSamePlace && one.root === other.root && a.reply.executed.index === b.reply.executed.index;
 }

@@ -69,7 +69,7 @@ export function buildReply({ membership, statement, reply, signatures }: ReplyPa
     operationDigest,
     requestDigest,
     resultDigest,
-    proof: { index, size, path: reply.path().map((node) => node.toString('hex')) },
+    proof: { index, size, path: reply.path() },
     signatures: ordered.map(({ replica, signature }) => {
       return { replica: nameOf(membership, replica), signature: signature.toString('base64') };
     }),

@@ -11,8 +11,9 @@ class ClientRecord {
   readonly replies = new Map<number, CachedReply>();
   /** How many of each group's replies are in the window. */
   readonly groups = new Map<SequenceNumber, number>();
-  /** The timestamps in `replies`, ascending. */
-  private readonly timestamps: number[] = [];
+  /** The timestamps in `replies`, ascending, from `first` on. */
+  private timestamps: number[] = [];
+  private first = 0;
   /** What its results count towards the limits. */
   bytes = 0;
 
@@ -30,18 +31,20 @@ class ClientRecord {
     this.groups.set(place, (this.groups.get(place) ?? 0) + 1);
     this.bytes += costOf(result);
     let rank = this.timestamps.length; // timestamps come nearly in order
-    while (rank > 0 && (this.timestamps[rank - 1] ?? 0) > timestamp) rank--;
-    this.timestamps.splice(rank, 0, timestamp);
+    while (rank > this.first && (this.timestamps[rank - 1] ?? 0) > timestamp) rank--;
+    if (rank === this.timestamps.length) this.timestamps.push(timestamp);
+    else this.timestamps.splice(rank, 0, timestamp);
   }
 
   /** Forgets the lowest timestamps until the window is within its limits. @returns groups of which none is left */
   shrink(): SequenceNumber[] {
     const gone: SequenceNumber[] = [];
+    let { forgotten } = this.header;
     while (this.isTooLarge()) {
-      const lowest = this.timestamps.shift();
+      const lowest = this.timestamps[this.first++];
       const reply = lowest === undefined ? undefined : this.replies.get(lowest);
       if (lowest === undefined || reply === undefined) break;
-      this.header = { ...this.header, forgotten: lowest };
+      forgotten = lowest;
       this.bytes -= costOf(reply.executed.result);
       this.replies.delete(lowest);
       const place = reply.statement.sequence;
@@ -49,6 +52,8 @@ class ClientRecord {
       if (left > 0) this.groups.set(place, left);
       else if (this.groups.delete(place)) gone.push(place);
     }
+    if (forgotten !== this.header.forgotten) this.header = { ...this.header, forgotten };
+    this.compact();
     return gone;
   }
 
@@ -56,15 +61,23 @@ class ClientRecord {
   squeeze(): SequenceNumber[] {
     const gone = [...this.groups.keys()];
     this.header = { ...this.header, forgotten: this.timestamps.at(-1) ?? this.header.forgotten };
-    this.timestamps.length = 0;
+    this.timestamps = [];
+    this.first = 0;
     this.replies.clear();
     this.groups.clear();
     this.bytes = 0;
     return gone;
   }
 
+  /** Drops what lies before `first` once that is half of the array: shifting it each time would move all that is behind. */
+  private compact(): void {
+    if (2 * this.first < this.timestamps.length) return;
+    this.timestamps = this.timestamps.slice(this.first);
+    this.first = 0;
+  }
+
   private isTooLarge(): boolean {
-    const { length } = this.timestamps;
+    const length = this.timestamps.length - this.first;
     return length > limits.clientWindow || (length > 1 && this.bytes > limits.clientResultBytesMax);
   }
 }

@@ -11,6 +11,13 @@ import { Timers } from './timers.js';
 import { sequence, view, type Digest, type ReplicaIndex, type SequenceNumber, type View } from './types.js';
 import { ViewChanges } from './view-changes.js';
 
+/** A batch's replies under one root. */
+export interface ReplyProof {
+  readonly root: Digest;
+  /** Made when it is asked for: most are never needed. */
+  path(this: void, index: number): Uint8Array;
+}
+
 /** What the core needs from outside: pure functions only. */
 export interface Environment {
   readonly application: Application;
@@ -23,7 +30,7 @@ export interface Environment {
     readonly bundles: readonly RequestBundle[];
   }): Digest;
   /** The Merkle root over a batch's replies, and each leaf's path to it: so many hashes of 32 bytes. */
-  proveReplies(leaves: readonly ReplyLeaf[]): { readonly root: Digest; readonly paths: readonly Uint8Array[] };
+  proveReplies(leaves: readonly ReplyLeaf[]): ReplyProof;
 }
 
 /** What others get to see, or the log keeps: none of it is new while the log is read back. */

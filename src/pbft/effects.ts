@@ -140,7 +140,7 @@ export interface Application {
   execute(
     request: Request,
     context: { readonly sequence: SequenceNumber; readonly time: number },
-  ): { readonly result: Uint8Array; readonly resultDigest: Digest; readonly operationDigest: Digest };
+  ): { readonly result: Uint8Array; readonly resultDigest: Digest };
   /**
    * Takes a checkpoint: the state as it is after `sequence` and the agreed time can from now on be handed to others.
    * @returns the digest of everything that executing has brought about: the state, the reply cache, and the time

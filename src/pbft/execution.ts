@@ -1,5 +1,5 @@
 import { checkpointIfDue } from './checkpointing.js';
-import type { Core } from './core.js';
+import type { Core, ReplyProof } from './core.js';
 import type { BatchReplies, CachedReply, Executed, ReplyLeaf, ReplyStatement } from './effects.js';
 import { invariant } from './invariant.js';
 import type { Batch, CommittedCertificate, Request } from './messages.js';
@@ -37,9 +37,9 @@ function execute(core: Core, place: SequenceNumber, batch: Batch): void {
     }
     answers.push({ gateway, fresh, cached });
   }
-  const { root, paths } = core.environment.proveReplies(leaves);
-  const statement: ReplyStatement = { view: batch.view, sequence: place, size: leaves.length, root };
-  core.clients.add([...executed.values()].map((one) => cachedReply(one, statement, leaves, paths)));
+  const proof = core.environment.proveReplies(leaves);
+  const statement: ReplyStatement = { view: batch.view, sequence: place, size: leaves.length, root: proof.root };
+  core.clients.add([...executed.values()].map((one) => cachedReply(one, statement, leaves, proof)));
   core.lastExecuted = place;
   core.requests.executed(batch, place);
   core.timers.onProgress();
@@ -51,9 +51,9 @@ function execute(core: Core, place: SequenceNumber, batch: Batch): void {
 
 /** Executes a request that its client's window does not know (rule 12). */
 function executeOnce(core: Core, request: Request, place: SequenceNumber, leaves: ReplyLeaf[]): Executed {
-  const { client, timestamp, digest: requestDigest } = request;
-  const outcome = core.environment.application.execute(request, { sequence: place, time: core.lastTime });
-  const { result, resultDigest, operationDigest } = outcome;
+  const { client, timestamp, operationDigest, digest: requestDigest } = request;
+  const context = { sequence: place, time: core.lastTime };
+  const { result, resultDigest } = core.environment.application.execute(request, context);
   const index = leaves.push({ requestDigest, resultDigest }) - 1;
   return { client, timestamp, requestDigest, operationDigest, result, index };
 }
@@ -62,11 +62,18 @@ function cachedReply(
   executed: Executed,
   statement: ReplyStatement,
   leaves: readonly ReplyLeaf[],
-  paths: readonly Uint8Array[],
+  proof: ReplyProof,
 ): CachedReply {
-  const [leaf, path] = [leaves[executed.index], paths[executed.index]];
-  invariant(leaf !== undefined && path !== undefined, 'a reply without its leaf');
-  return { executed, resultDigest: leaf.resultDigest, statement, path };
+  const leaf = leaves[executed.index];
+  invariant(leaf !== undefined, 'a reply without its leaf');
+  return {
+    executed,
+    resultDigest: leaf.resultDigest,
+    statement,
+    get path() {
+      return proof.path(executed.index);
+    },
+  };
 }
 
 /** One reply to each gateway for what was executed now; what was executed before is answered as it was then. */

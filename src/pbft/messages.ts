@@ -7,7 +7,9 @@ export interface Request {
   readonly timestamp: number;
   /** The operation's canonical bytes; the protocol never looks inside. */
   readonly operation: Uint8Array;
-  /** SHA-256 over client, timestamp and the operation's digest. */
+  /** SHA-256 over `operation`. */
+  readonly operationDigest: Digest;
+  /** SHA-256 over client, timestamp and `operationDigest`. */
   readonly digest: Digest;
 }
 

@@ -1,4 +1,4 @@
-import { rootFromPath } from '../crypto/merkle.js';
+import { hashBytes, rootFromPath } from '../crypto/merkle.js';
 import { limits } from '../pbft/configuration.js';
 import type {
   CachedReply,
@@ -14,7 +14,7 @@ import { MerkleMap, type Item } from '../state-machine/merkle-map.js';
 import { sha256 } from '../crypto/digest.js';
 import { digestOfRequest } from '../wire/bundle.js';
 import { demand, Malformed, Reader, Writer } from '../wire/bytes.js';
-import { hashOfLeaf, splitPath } from '../wire/reply.js';
+import { hashOfLeaf, readPath } from '../wire/reply.js';
 import type { Part } from './checkpointed-state.js';
 
 /** A client's name: a gateway's, or `key:` and a digest. */
@@ -141,7 +141,8 @@ function readHeader(reader: Reader): ReplyItem {
 function groupItem(content: ReplyGroup, piece: number): ReplyItem {
   const writer = writeGroup(content, piece);
   writer.list(content.replies, (reply) => writeReply(writer, reply).digest(reply.resultDigest));
-  const bytes = content.replies.reduce((sum, { executed, path }) => sum + executed.result.length + path.length, 0);
+  const pathBytes = Math.ceil(Math.log2(content.statement.size)) * hashBytes;
+  const bytes = content.replies.reduce((sum, { executed }) => sum + executed.result.length + pathBytes, 0);
   const key = groupKey(content.client, content.statement.sequence, piece);
   return { key, hash: sha256Latin1(writer.done()), bytes, content };
 }
@@ -183,7 +184,7 @@ function readReply(reader: Reader, client: string, statement: ReplyStatement): C
   const requestDigest = digestOfRequest(client, timestamp, operationDigest);
   const resultDigest = sha256(result);
   const leaf = hashOfLeaf({ requestDigest, resultDigest });
-  const reached = rootFromPath(leaf, index, statement.size, splitPath(path));
+  const reached = rootFromPath(leaf, index, statement.size, readPath(path));
   demand(reached?.toString('hex') === statement.root, 'a path that does not lead to the root');
   const executed = { client, timestamp, requestDigest, operationDigest, result, index };
   return { executed, resultDigest, statement, path };

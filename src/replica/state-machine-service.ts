@@ -2,18 +2,49 @@ import { sha256 } from '../crypto/digest.js';
 import type { ReplyChanges, ReplyTable } from '../pbft/effects.js';
 import type { Request } from '../pbft/messages.js';
 import type { Digest, SequenceNumber } from '../pbft/types.js';
-import { answerQuery, executeOperation, validOperation, type OnDefect } from '../state-machine/execute.js';
+import {
+  answerQuery,
+  decodeOperation,
+  executeOperation,
+  type DecodedOperation,
+  type OnDefect,
+} from '../state-machine/execute.js';
 import { MerkleState } from '../state-machine/merkle-state.js';
 import type { StateMachine } from '../state-machine/state-machine.js';
 import { CheckpointedState, type Transfer } from './checkpointed-state.js';
 import { ReplyTree } from './reply-tree.js';
 import type { Service } from './service.js';
 
+/** Short results that are remembered: most operations are answered with one of a few. */
+const resultsMax = 64;
+const resultCharactersMax = 64;
+
+const utf8 = new TextEncoder();
+
+/** Results as bytes with their digests. */
+class ResultBook {
+  private readonly known = new Map<string, { readonly result: Uint8Array; readonly resultDigest: Digest }>();
+
+  of(text: string): { readonly result: Uint8Array; readonly resultDigest: Digest } {
+    const known = this.known.get(text);
+    if (known !== undefined) return known;
+    const result = utf8.encode(text);
+    const made = { result, resultDigest: sha256(result) };
+    if (text.length > resultCharactersMax) return made;
+    if (this.known.size >= resultsMax) this.known.clear();
+    this.known.set(text, made);
+    return made;
+  }
+}
+
 /** A user's state machine over a Merkle state, as the protocol wants it. */
 export class StateMachineService implements Service {
   private readonly state = new MerkleState();
   private readonly replies = new ReplyTree();
   readonly checkpoints = new CheckpointedState([this.state, this.replies]);
+  /** Operations that were found valid, until they are executed: each is decoded once. */
+  private readonly decoded = new WeakMap<Uint8Array, DecodedOperation>();
+  private readonly results = new ResultBook();
 
   constructor(
     private readonly machine: StateMachine<unknown>,
@@ -24,9 +55,11 @@ export class StateMachineService implements Service {
   execute(
     { client, operation }: Request,
     { sequence, time }: { readonly sequence: SequenceNumber; readonly time: number },
-  ): { result: Uint8Array; resultDigest: Digest; operationDigest: Digest } {
-    const result = executeOperation(this.machine, this.state, operation, { client, sequence, time }, this.onDefect);
-    return { result, resultDigest: sha256(result), operationDigest: sha256(operation) };
+  ): { result: Uint8Array; resultDigest: Digest } {
+    const decoded = this.decoded.get(operation) ?? decodeOperation(this.machine, operation);
+    this.decoded.delete(operation);
+    const context = { client, sequence, time };
+    return this.results.of(executeOperation(this.machine, this.state, decoded, context, this.onDefect));
   }
 
   checkpoint(sequence: SequenceNumber, time: number, replies: ReplyChanges): Digest {
@@ -43,7 +76,9 @@ export class StateMachineService implements Service {
   }
 
   isValidOperation(operation: Uint8Array): boolean {
-    return validOperation(this.machine, operation);
+    const decoded = decodeOperation(this.machine, operation);
+    if (decoded !== undefined) this.decoded.set(operation, decoded);
+    return decoded !== undefined;
   }
 
   query(query: Uint8Array): Uint8Array | undefined {

@@ -14,28 +14,23 @@ export type OnDefect = (error: unknown) => void;
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const utf8 = new TextEncoder();
 
-/**
- * Whether `bytes` are an operation that `machine` executes: canonical JSON (hence without doubled keys, white space or
- * numbers that a double does not hold), within the limits, and as the machine's schema wants it. A backup asks before
- * it prepares.
- */
-export function validOperation(machine: StateMachine<unknown>, bytes: Uint8Array): boolean {
-  return decodeOperation(machine, bytes) !== undefined;
+/** An operation as the machine's schema gives it. Executed once: the machine may keep and change what is in it. */
+export interface DecodedOperation {
+  readonly operation: unknown;
 }
 
 /**
- * Executes one operation and gives its result as canonical JSON. Whatever the state machine does, it is one whole
+ * Executes one operation and gives its result as canonical JSON; `undefined` is one that the machine does not take. Whatever the state machine does, it is one whole
  * operation or none: when it throws, answers later, or answers with something else than JSON, its writes are undone and
  * the result says so, in words that are the same at every replica.
  */
 export function executeOperation(
   machine: StateMachine<unknown>,
   state: MerkleState,
-  bytes: Uint8Array,
+  decoded: DecodedOperation | undefined,
   context: Omit<OperationContext, 'state'>,
   onDefect: OnDefect,
-): Uint8Array {
-  const decoded = decodeOperation(machine, bytes);
+): string {
   if (decoded === undefined) return failure('invalid-operation', 'the state machine does not know this operation');
   state.begin();
   try {
@@ -62,14 +57,19 @@ export function answerQuery(
   if (query === undefined) return undefined;
   try {
     const answer = machine.query?.(query.value, state);
-    return answer === undefined ? undefined : encodeResult(answer, onDefect);
+    return answer === undefined ? undefined : utf8.encode(encodeResult(answer, onDefect));
   } catch (error) {
     resultOf(error, onDefect);
     return undefined;
   }
 }
 
-function decodeOperation(machine: StateMachine<unknown>, bytes: Uint8Array): { operation: unknown } | undefined {
+/**
+ * The operation in `bytes`, if they are one that `machine` executes: canonical JSON (hence without doubled keys, white
+ * space or numbers that a double does not hold), within the limits, and as the machine's schema wants it. A backup asks
+ * before it prepares.
+ */
+export function decodeOperation(machine: StateMachine<unknown>, bytes: Uint8Array): DecodedOperation | undefined {
   const decoded = decodeCanonical(bytes);
   if (decoded === undefined) return undefined;
   try {
@@ -98,7 +98,7 @@ function decodeCanonical(bytes: Uint8Array): { value: Json } | undefined {
 }
 
 /** @throws {OperationRejected} `result-too-large`, `result-too-deep`; {TypeError} when it is no JSON */
-function encodeResult(result: unknown, onDefect: OnDefect): Uint8Array {
+function encodeResult(result: unknown, onDefect: OnDefect): string {
   if (result instanceof Promise) {
     result.catch(onDefect); // nobody else waits for it
     throw new TypeError('a state machine must answer at once, not with a promise');
@@ -109,10 +109,10 @@ function encodeResult(result: unknown, onDefect: OnDefect): Uint8Array {
   if (json === 'too-large') {
     throw new OperationRejected('result-too-large', `a result has at most ${String(limits.resultBytesMax)} bytes`);
   }
-  return utf8.encode(json.text);
+  return json.text;
 }
 
-function resultOf(error: unknown, onDefect: OnDefect): Uint8Array {
+function resultOf(error: unknown, onDefect: OnDefect): string {
   if (error instanceof InvariantViolation) throw error;
   if (error instanceof OperationRejected) return failure(error.code, error.message);
   onDefect(error);
@@ -120,8 +120,8 @@ function resultOf(error: unknown, onDefect: OnDefect): Uint8Array {
 }
 
 /** The text of an error of another kind stays out: it may differ between replicas. */
-function failure(code: string, message?: string): Uint8Array {
+function failure(code: string, message?: string): string {
   const error = message === undefined ? { code } : { code, message };
   const json = jsonText({ ok: false, error }, limits.resultBytesMax);
-  return typeof json === 'object' ? utf8.encode(json.text) : failure('internal');
+  return typeof json === 'object' ? json.text : failure('internal');
 }

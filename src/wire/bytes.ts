@@ -157,6 +157,17 @@ export class Writer {
     return Buffer.from(this.bytes.subarray(0, this.length));
   }
 
+  /** What was written, for use before anything else is: the bytes are the writer's own. */
+  view(): Buffer {
+    return this.bytes.subarray(0, this.length);
+  }
+
+  /** Forgets what was written, and keeps the room. */
+  restart(): this {
+    this.length = 0;
+    return this;
+  }
+
   /** Room for so many bytes more. @returns where it begins */
   private make(length: number): number {
     const start = this.length;

@@ -2,11 +2,10 @@ import { limits } from '../pbft/configuration.js';
 import type { BatchReplies, CachedReply, Executed, ReplyLeaf, ReplyStatement } from '../pbft/effects.js';
 import { digest, sequence, view, type Digest } from '../pbft/types.js';
 import { sha256 } from '../crypto/digest.js';
-import { leafHash, MerkleTree, rootFromPath } from '../crypto/merkle.js';
+import { hashBytes, leafHash, MerkleTree, rootFromPath, splitPath } from '../crypto/merkle.js';
 import { Reader, Writer, demand } from './bytes.js';
 import { digestOfRequest } from './bundle.js';
 
-const hashBytes = 32;
 /** A path in a tree of `limits.batchOperationsMax` leaves. */
 const pathBytesMax = Math.ceil(Math.log2(limits.batchOperationsMax)) * hashBytes;
 /** Bytes of results that one reply frame carries; more go into further frames. */
@@ -19,19 +18,25 @@ const forms = { leaves: 0, paths: 1 } as const;
 export interface ProvenReply {
   readonly executed: Executed;
   readonly resultDigest: Digest;
-  /** From its leaf to the statement's root, nearest first. */
-  path(): readonly Buffer[];
+  /** From its leaf to the statement's root, nearest first, in hexadecimal. */
+  path(): readonly string[];
 }
 
+/** SHA-256(0x00 ‖ request digest ‖ result digest). */
 export function hashOfLeaf({ requestDigest, resultDigest }: ReplyLeaf): Buffer {
   return leafHash(Buffer.from(requestDigest + resultDigest, 'hex'));
 }
 
-/** The root over a batch's replies and each one's path: what the core keeps of the tree. */
-export function proveReplies(leaves: readonly ReplyLeaf[]): { root: Digest; paths: Uint8Array[] } {
-  const tree = new MerkleTree(leaves.map(hashOfLeaf));
-  const paths = leaves.map((_, index) => Uint8Array.from(Buffer.concat(tree.path(index))));
-  return { root: digest(tree.root.toString('hex')), paths };
+function treeOver(leaves: readonly ReplyLeaf[]): MerkleTree {
+  const hashes = Buffer.allocUnsafe(leaves.length * hashBytes);
+  for (const [index, leaf] of leaves.entries()) hashes.set(hashOfLeaf(leaf), index * hashBytes);
+  return new MerkleTree(hashes);
+}
+
+/** The root over a batch's replies, and each one's path to it. */
+export function proveReplies(leaves: readonly ReplyLeaf[]): { root: Digest; path: (index: number) => Uint8Array } {
+  const tree = treeOver(leaves);
+  return { root: digest(tree.root.toString('hex')), path: (index) => tree.path(index) };
 }
 
 /** A replica's signed word on one executed batch: u64 view ‖ u64 sequence ‖ u32 size ‖ 32 bytes Merkle root. */
@@ -101,35 +106,36 @@ function readUnderLeaves(reader: Reader, statement: ReplyStatement): ProvenReply
     return { requestDigest: reader.digest(), resultDigest: reader.digest() };
   });
   demand(leaves.length === statement.size && leaves.length > 0, 'another number of leaves than was signed');
-  const tree = new MerkleTree(leaves.map(hashOfLeaf));
+  const tree = treeOver(leaves);
   demand(tree.root.toString('hex') === statement.root, 'another root than was signed');
   return reader.list(limits.batchOperationsMax, () => {
     const { executed, resultDigest } = readItem(reader);
     const leaf = leaves[executed.index];
     demand(leaf?.requestDigest === executed.requestDigest, 'a reply to another request than its leaf says');
     demand(leaf.resultDigest === resultDigest, 'another result than its leaf says');
-    return { executed, resultDigest, path: () => tree.path(executed.index) };
+    return { executed, resultDigest, path: () => inHex(tree.path(executed.index)) };
   });
 }
 
 function readWithPaths(reader: Reader, { size, root }: ReplyStatement): ProvenReply[] {
   return reader.list(limits.batchOperationsMax, () => {
     const { executed, resultDigest } = readItem(reader);
-    const path = splitPath(reader.blob(pathBytesMax));
+    const path = readPath(reader.blob(pathBytesMax));
     const leaf = hashOfLeaf({ requestDigest: executed.requestDigest, resultDigest });
     const reached = rootFromPath(leaf, executed.index, size, path);
     demand(reached?.toString('hex') === root, 'a path that does not lead to the signed root');
-    return { executed, resultDigest, path: () => path };
+    return { executed, resultDigest, path: () => path.map((node) => node.toString('hex')) };
   });
 }
 
+function inHex(path: Buffer): string[] {
+  return splitPath(path).map((node) => node.toString('hex'));
+}
+
 /** @throws {Malformed} */
-export function splitPath(bytes: Uint8Array): Buffer[] {
+export function readPath(bytes: Uint8Array): Buffer[] {
   demand(bytes.length % hashBytes === 0, 'a path of whole hashes');
-  const path = Buffer.from(bytes);
-  return Array.from({ length: path.length / hashBytes }, (_, step) => {
-    return path.subarray(step * hashBytes, (step + 1) * hashBytes);
-  });
+  return splitPath(Buffer.from(bytes));
 }
 
 function readItem(reader: Reader): { executed: Executed; resultDigest: Digest } {

@@ -22,7 +22,9 @@ const [a, b] = [digest('a'.repeat(64)), digest('b'.repeat(64))];
 
 function request(timestamp: number, operation: Json = { op: 'put', key: 'k', value: timestamp }) {
   const bytes = Buffer.from(canonicalJsonBytes(operation));
-  return { client: 'c', timestamp, operation: bytes, digest: digestOfRequest('c', timestamp, sha256(bytes)) };
+  const operationDigest = sha256(bytes);
+  const digest = digestOfRequest('c', timestamp, operationDigest);
+  return { client: 'c', timestamp, operation: bytes, operationDigest, digest };
 }
 
 describe('what watches executions', () => {

@@ -1,4 +1,5 @@
 import type { Batch, Checkpoint, Commit, CommittedCertificate, Prepare, PrePrepare } from '../../src/pbft/messages.js';
+import type { ReplyProof } from '../../src/pbft/core.js';
 import type { ReplyLeaf } from '../../src/pbft/effects.js';
 import type { Request, RequestBundle } from '../../src/pbft/messages.js';
 import {
@@ -24,6 +25,7 @@ export function request(client: string, timestamp: number, operation = `operatio
     client,
     timestamp,
     operation: new TextEncoder().encode(operation),
+    operationDigest: digest(`of ${operation}`),
     digest: digest(`${client}#${timestamp}:${operation}`),
   };
 }
@@ -58,9 +60,9 @@ export function digestOfBatch(content: Pick<Batch, 'view' | 'time' | 'bundles'>)
 }
 
 /** Names the replies' tree by what is in it; paths are left to the wire's tests. */
-export function proveReplies(leaves: readonly ReplyLeaf[]): { root: Digest; paths: Uint8Array[] } {
+export function proveReplies(leaves: readonly ReplyLeaf[]): ReplyProof {
   const names = leaves.map(({ requestDigest, resultDigest }) => `${requestDigest}=${resultDigest}`);
-  return { root: digest(`replies(${names.join()})`), paths: leaves.map(() => new Uint8Array()) };
+  return { root: digest(`replies(${names.join()})`), path: () => new Uint8Array() };
 }
 
 export interface BatchOptions {

@@ -23,11 +23,7 @@ export class RecordingApplication implements Application {
     this.executions.push({ client: request.client, timestamp: request.timestamp, sequence, time });
     this.state = digestOf(`${this.state} ${request.digest} ${sequence} ${time}`);
     const result = this.resultOf(request);
-    return {
-      result,
-      resultDigest: digest(`result ${this.state}`),
-      operationDigest: digest(`operation of ${request.digest}`),
-    };
+    return { result, resultDigest: digest(`result ${this.state}`) };
   }
 
   checkpoint(sequence: SequenceNumber): Digest {

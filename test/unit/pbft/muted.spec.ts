@@ -31,7 +31,7 @@ describe('a replica that promised to ask for a view and died before anybody hear
       },
       nullBatch,
       digestOfBatch: () => zeros,
-      proveReplies: () => ({ root: zeros, paths: [] }),
+      proveReplies: () => ({ root: zeros, path: () => new Uint8Array() }),
     });
     replica.step({
       kind: 'promise',

@@ -23,10 +23,10 @@ function executedAt(place: number, asked: readonly Asked[]): CachedReply[] {
     return { client, timestamp, requestDigest, operationDigest, result, index };
   });
   const leaves = items.map(({ requestDigest, result }) => ({ requestDigest, resultDigest: sha256(result) }));
-  const { root, paths } = proveReplies(leaves);
+  const { root, path } = proveReplies(leaves);
   const statement = { view: view(place % 3), sequence: sequence(place), size: items.length, root };
   return items.map((executed, index) => {
-    return { executed, resultDigest: leaves[index]!.resultDigest, statement, path: paths[index]! };
+    return { executed, resultDigest: leaves[index]!.resultDigest, statement, path: path(index) };
   });
 }
 
@@ -102,7 +102,13 @@ describe('the reply cache as a part of the state', () => {
       const young = old.transferred(random);
       for (let place = 11; place <= 14; place++) for (const cache of [old, young]) cache.execute(place, large(place));
       expect(young.checkpoint()).toBe(old.checkpoint());
-      const first = { client: 'large', timestamp: 100, operation: Buffer.of(), digest: sha256(Buffer.of()) };
+      const first = {
+        client: 'large',
+        timestamp: 100,
+        operation: Buffer.of(),
+        operationDigest: sha256(Buffer.of()),
+        digest: sha256(Buffer.of()),
+      };
       expect([old, young].map(({ table }) => table.standing(first))).toEqual(['stale', 'stale']);
     });
   });
@@ -126,7 +132,13 @@ describe('the reply cache as a part of the state', () => {
     expect(held).toBeLessThanOrEqual(limits.replyCacheBytesMax);
     expect(one.table.clients).toBe(batches * perBatch);
     const standing = (index: number) =>
-      one.table.standing({ client: name(index), timestamp: 1, operation: Buffer.of(), digest: sha256(Buffer.of()) });
+      one.table.standing({
+        client: name(index),
+        timestamp: 1,
+        operation: Buffer.of(),
+        operationDigest: sha256(Buffer.of()),
+        digest: sha256(Buffer.of()),
+      });
     expect([standing(perBatch), standing(batches * perBatch)]).toEqual(['stale', 'executed']);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { executeOperation, validOperation } from '../../../src/state-machine/execute.js';
+import { executeOperation, decodeOperation } from '../../../src/state-machine/execute.js';
 import KeyValueService, { valueBytesMax } from '../../../src/state-machine/key-value.js';
 import { MerkleState } from '../../../src/state-machine/merkle-state.js';
 import { canonicalJsonBytes, type Json } from '../../../src/wire/json.js';
@@ -11,10 +11,16 @@ function store() {
   const state = new MerkleState();
   const run = (operation: Json): Json => {
     const context = { time: 0, sequence: 1, client: 'test' };
-    const result = executeOperation(service, state, canonicalJsonBytes(operation), context, (error) => {
-      throw error;
-    });
-    return JSON.parse(Buffer.from(result).toString()) as Json;
+    const result = executeOperation(
+      service,
+      state,
+      decodeOperation(service, canonicalJsonBytes(operation)),
+      context,
+      (error) => {
+        throw error;
+      },
+    );
+    return JSON.parse(result) as Json;
   };
   return { state, run };
 }
@@ -81,7 +87,7 @@ describe('the key-value service', () => {
     ['a step that is no number', { op: 'increment', key: 'a', by: '1' }],
     ['a text', 'get'],
   ])('refuses %s before it is ordered', (_, operation) => {
-    expect(validOperation(service, canonicalJsonBytes(operation))).toBe(false);
+    expect(decodeOperation(service, canonicalJsonBytes(operation))).toBeUndefined();
   });
 
   it('gives back the largest value that it takes, also as the actual value of a mismatch', () => {

@@ -36,9 +36,9 @@ function executedIn(attachment: Buffer, statement: ReplyStatement): Executed[] {
 
 /** The same replies as the cache keeps them. */
 function cached({ replies: { statement, leaves }, items }: ReturnType<typeof batchOf>): CachedReply[] {
-  const { paths } = proveReplies(leaves);
+  const { path } = proveReplies(leaves);
   return items.map((executed, index) => {
-    return { executed, resultDigest: leaves[index]!.resultDigest, statement, path: paths[index]! };
+    return { executed, resultDigest: leaves[index]!.resultDigest, statement, path: path(index) };
   });
 }
 

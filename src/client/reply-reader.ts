@@ -1,0 +1,44 @@
+import type { ReplyStatement } from '../pbft/effects.js';
+import { decoded, type Frame } from '../wire/frame.js';
+import { decodeReplyAttachment, decodeReplyBody, type ProvenReply } from '../wire/reply.js';
+
+/** What one replica says of a batch: its statement, and replies that are bound to it. */
+export interface ReadReplies {
+  readonly statement: ReplyStatement;
+  readonly replies: readonly ProvenReply[];
+}
+
+/** Attachments that are remembered, and their bytes together. */
+const knownMax = 64;
+const knownBytesMax = 16 * 1024 * 1024;
+
+/** Takes reply frames apart. All replicas say the same of a batch, to the byte: that is decoded and hashed once. */
+export class ReplyReader {
+  private readonly known = new Map<string, { readonly attachment: Buffer; readonly contents: ReadReplies }>();
+  private bytes = 0;
+
+  /** What the frame says, if it is well-formed; its signature is not looked at. */
+  read({ body, attachment }: Frame): ReadReplies | undefined {
+    const name = body.toString('latin1');
+    const known = this.known.get(name);
+    if (known?.attachment.equals(attachment) === true) return known.contents;
+    const contents = decoded(() => {
+      const statement = decodeReplyBody(body);
+      return { statement, replies: decodeReplyAttachment(attachment, statement) };
+    });
+    if (contents === 'malformed-frame') return undefined;
+    this.forget(name);
+    this.known.set(name, { attachment, contents });
+    this.bytes += attachment.length;
+    for (const oldest of this.known.keys()) {
+      if (this.known.size <= knownMax && this.bytes <= knownBytesMax) break;
+      this.forget(oldest);
+    }
+    return contents;
+  }
+
+  private forget(name: string): void {
+    this.bytes -= this.known.get(name)?.attachment.length ?? 0;
+    this.known.delete(name);
+  }
+}

@@ -1,0 +1,53 @@
+import { describe, expect, it } from '@jest/globals';
+import canonicalize from 'canonicalize';
+import fc from 'fast-check';
+import { canonicalJson, type Json } from '../../../src/wire/json.js';
+
+/** What our own way of writing it must never part from. */
+const reference = (value: unknown): string => canonicalize(value) as string;
+
+describe('canonical JSON (RFC 8785)', () => {
+  it('is what the reference writes, of any JSON value', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
+        expect(canonicalJson(value as Json)).toBe(reference(value));
+      }),
+    );
+  });
+
+  it('does not depend on the order in which members were written', () => {
+    const keys = fc.uniqueArray(fc.oneof(fc.string({ unit: 'binary' }), fc.nat().map(String)), { maxLength: 12 });
+    fc.assert(
+      fc.property(keys, (names) => {
+        const forwards = Object.fromEntries(names.map((name) => [name, 1]));
+        const backwards = Object.fromEntries(names.toReversed().map((name) => [name, 1]));
+        expect(canonicalJson(forwards)).toBe(canonicalJson(backwards));
+        expect(canonicalJson(forwards)).toBe(reference(forwards));
+      }),
+    );
+  });
+
+  it.each([
+    ['keys that JavaScript puts in an order of its own', { 10: 1, 9: 2, a: 3 }, '{"10":1,"9":2,"a":3}'],
+    [
+      'keys beyond the basic plane, by their UTF-16 units',
+      { '\ufb33': 1, '\u{1f600}': 2 },
+      '{"\u{1f600}":2,"\ufb33":1}',
+    ],
+    ['a key that every object seems to have', JSON.parse('{"__proto__":1}'), '{"__proto__":1}'],
+    ['minus nought', [-0], '[0]'],
+    ['text that looks like an escaped surrogate', '\\ud800', '"\\\\ud800"'],
+    ['members that are not there', { b: undefined, a: 1 }, '{"a":1}'],
+  ])('writes %s', (_, value, text) => {
+    expect(canonicalJson(value as Json)).toBe(text);
+  });
+
+  it.each([
+    ['NaN', NaN],
+    ['infinity', [Infinity]],
+    ['half a pair', '\ud800'],
+    ['a key of half a pair', { '\udc00': 1 }],
+  ])('refuses %s', (_, value) => {
+    expect(() => canonicalJson(value as Json)).toThrow();
+  });
+});
