@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
 import { CleanUp } from './processes/cleanup.mjs';
 import { PROFILES_VARIABLE } from './processes/profiling.mjs';
-import { workloads } from './workloads/index.mjs';
+import { quickWorkloads, workloads } from './workloads/index.mjs';
 
 export { textOf } from './report/text.mjs';
 
@@ -12,7 +12,7 @@ const EXIT_INTERRUPTED = { SIGINT: 130, SIGTERM: 143 };
  * Runs workloads one after the other. Whatever it starts has ended when it returns, throws or is interrupted.
  *
  * @param {object} options
- * @param {string[]} options.only names of workloads; empty: those that are run by default
+ * @param {string[]} options.only names of workloads; empty: all, or those of a quick run
  * @param {boolean} options.quick
  * @param {number} options.runs of each figure
  * @param {number} options.warmupMs
@@ -25,7 +25,8 @@ const EXIT_INTERRUPTED = { SIGINT: 130, SIGTERM: 143 };
  * @param {(line: string) => void} report hears what goes on
  */
 export async function bench(options, report) {
-  const chosen = workloads.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
+  const byDefault = options.quick ? quickWorkloads : workloads;
+  const chosen = options.only.length === 0 ? byDefault : workloads.filter(({ name }) => options.only.includes(name));
   if (options.cpuProf !== undefined) {
     mkdirSync(options.cpuProf, { recursive: true });
     process.env[PROFILES_VARIABLE] = options.cpuProf; // every process that is started here reads it

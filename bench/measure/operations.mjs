@@ -14,6 +14,11 @@ export function operations({ operationBytes, keys = KEYS }) {
   return () => operationAt(index++ % keys, value);
 }
 
+/** The keys that operations write, and that `filling-service.mjs` fills. */
+export function keyAt(index) {
+  return `key-${String(index).padStart(7, '0')}`;
+}
+
 function operationAt(index, value) {
-  return { op: 'put', key: `key-${String(index).padStart(7, '0')}`, value };
+  return { op: 'put', key: keyAt(index), value };
 }

@@ -42,12 +42,7 @@ async function run({ load, spec, during }, { warmupMs, durationMs }) {
  */
 export async function inTurn(contenders, method) {
   const taken = new Map(contenders.map(({ name }) => [name, []]));
-  for (const { load, heat } of contenders) {
-    if (heat === undefined) continue;
-    await load.ask('start', heat);
-    await sleep(Math.max(method.warmupMs, HEAT_MS));
-    await load.ask('halt', undefined, HALT_TIMEOUT_MS);
-  }
+  await heatUp(contenders, method);
   for (let turn = 1; turn <= method.runs; turn++) {
     for (const contender of contenders) {
       const result = await run(contender, method);
@@ -62,6 +57,18 @@ export async function inTurn(contenders, method) {
   return Object.fromEntries(
     contenders.map((contender) => [contender.name, rowOf(contender, taken.get(contender.name))]),
   );
+}
+
+/** Has each load work for a while before anything counts, so that its code is compiled: once, however many contenders use it. */
+async function heatUp(contenders, { warmupMs, heatMs = HEAT_MS }) {
+  const heated = new Set();
+  for (const { load, spec, heat = spec } of contenders) {
+    if (heated.has(load)) continue;
+    heated.add(load);
+    await load.ask('start', heat);
+    await sleep(Math.max(warmupMs, heatMs));
+    await load.ask('halt', undefined, HALT_TIMEOUT_MS);
+  }
 }
 
 /** A run that counts for nothing: being profiled costs time. */

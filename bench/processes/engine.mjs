@@ -14,15 +14,17 @@ const FOUNDING_TIMEOUT_MS = 60_000;
  * A cluster of replica processes on a Redis that runs, and a client of it straight over the bus, in a process of its own as a
  * gateway would be. A load, as `rounds.mjs` drives it.
  *
- * @param {{ redis: { url: string, control: import('ioredis').Redis }, replicas?: number, gateways?: number, settings?: Record<string, string>, parent?: string }} options
+ * @param {{ redis: { url: string, control: import('ioredis').Redis }, replicas?: number, gateways?: number, settings?: Record<string, string>, parent?: string,
+ *   stateMachine?: string }} options
  */
 export async function startEngine(cleanUp, options) {
-  const { redis, replicas = 4, gateways = 0, settings = {}, parent } = options;
+  const { redis, replicas = 4, gateways = 0, settings = {}, parent, stateMachine } = options;
   const dataDir = await temporaryFolder(cleanUp, parent);
   const cluster = new LocalCluster({
     settings: readSettings({}, { REDIS_URL: redis.url, DATA_DIR: dataDir, LOG_LEVEL: 'warn', PORT: '0', ...settings }),
     names: Array.from({ length: replicas }, (_, index) => `replica-${index + 1}`),
     gateways: Array.from({ length: gateways }, (_, index) => ({ name: `gateway-${index + 1}`, port: 0 })),
+    ...(stateMachine === undefined ? {} : { stateMachine }),
     ...(process.env[PROFILES_VARIABLE] === undefined ? {} : { program: PROFILED }),
   });
   cleanUp.add(

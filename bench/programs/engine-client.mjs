@@ -1,27 +1,47 @@
 // A client of the cluster straight over the bus: what a gateway is without HTTP. Started by bench/processes/engine.mjs.
 import { performance } from 'node:perf_hooks';
 import { Meter } from '../measure/meter.mjs';
+import { openLoop } from '../measure/open-loop.mjs';
 import { operations } from '../measure/operations.mjs';
 import { answer } from '../processes/answering.mjs';
 import { openBusClient } from '../processes/bus-client.mjs';
 
 const options = JSON.parse(process.argv[2]);
+const AFTER_FAILURE_MS = 1;
 const meter = new Meter();
 let opened;
 let isStopping = false;
+let onStop = () => undefined;
 let workers = Promise.resolve();
 
-async function work(next) {
-  while (!isStopping) {
-    const startedAt = performance.now();
-    try {
-      await opened.client.submit(next());
-      meter.answered(startedAt);
-    } catch (error) {
-      meter.failed(error.code ?? error.message);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+async function send(operation, startedAt) {
+  try {
+    await opened.client.submit(operation);
+    meter.answered(startedAt);
+    return true;
+  } catch (error) {
+    meter.failed(error.code ?? error.message);
+    return false;
   }
+}
+
+/** Sends its next request when the last one is answered. */
+async function closedLoop(next) {
+  while (!isStopping) {
+    if (!(await send(next(), performance.now()))) await new Promise((resolve) => setTimeout(resolve, AFTER_FAILURE_MS));
+  }
+}
+
+/** Sends at a rate, whatever is answered. */
+async function openLoopAt(perSecond, next) {
+  const underWay = new Set();
+  const stop = openLoop(perSecond, (dueAt) => {
+    const sent = send(next(), dueAt).then(() => underWay.delete(sent));
+    underWay.add(sent);
+  });
+  await new Promise((resolve) => (onStop = resolve));
+  stop();
+  await Promise.all(underWay);
 }
 
 answer({
@@ -32,16 +52,20 @@ answer({
     return { members: opened.membership.replicas.map(({ name }) => name) };
   },
   status: () => opened.client.status(),
-  /** Keeps so many requests outstanding until `halt`. */
-  start({ outstanding, operationBytes, keys }) {
+  /** Keeps so many requests outstanding until `halt`; or sends so many a second. */
+  start({ outstanding, operationBytes, keys, ratePerSecond }) {
     isStopping = false;
     const next = operations({ operationBytes, keys });
-    workers = Promise.all(Array.from({ length: outstanding }, () => work(next)));
+    if (ratePerSecond === undefined) workers = Promise.all(Array.from({ length: outstanding }, () => closedLoop(next)));
+    else workers = openLoopAt(ratePerSecond, next);
   },
+  /** One operation, as it is. */
+  submit: (operation) => opened.client.submit(operation),
   mark: () => meter.mark(),
   take: () => meter.take(),
   async halt() {
     isStopping = true;
+    onStop();
     await workers;
   },
 });

@@ -1,6 +1,7 @@
 // Load on etcd: puts, over gRPC. Started by bench/processes/etcd.mjs.
 import { performance } from 'node:perf_hooks';
 import { Meter } from '../measure/meter.mjs';
+import { keyAt } from '../measure/operations.mjs';
 import { answer } from '../processes/answering.mjs';
 import { GrpcConnection } from '../processes/grpc-connection.mjs';
 
@@ -26,7 +27,7 @@ function varint(value) {
 /** The requests that go round, made beforehand. */
 function putsOf(operationBytes) {
   return Array.from({ length: KEYS }, (_, index) => {
-    const key = Buffer.from(`key-${String(index).padStart(7, '0')}`);
+    const key = Buffer.from(keyAt(index));
     const value = Buffer.alloc(Math.max(operationBytes - key.length, 0), 'x');
     const field = (tag, bytes) => Buffer.concat([Buffer.from([tag]), varint(bytes.length), bytes]);
     return Buffer.concat([field(KEY_FIELD, key), field(VALUE_FIELD, value)]);

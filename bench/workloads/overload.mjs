@@ -1,0 +1,46 @@
+import { inTurn } from '../measure/rounds.mjs';
+import { ratioOf } from '../measure/statistics.mjs';
+import { startEngine } from '../processes/engine.mjs';
+import { startRestLoad } from '../processes/rest.mjs';
+import { methodOf, OPERATION_BYTES, startOurRedis } from './floor.mjs';
+
+const CONNECTIONS_AT_PEAK = 256;
+/** More than the gateway has places, so that it has to refuse. */
+const CONNECTIONS = 3_000;
+const FACTOR = 2;
+const DURATION_MS = 60_000;
+const DURATION_QUICK_MS = 5_000;
+
+export const overload = {
+  name: 'overload',
+  title: `${FACTOR} × the saturating load over REST`,
+  async run(context) {
+    const { options, cleanUp } = context;
+    const redis = await startOurRedis(context);
+    const engine = await startEngine(cleanUp, { redis, gateways: 1, settings: options.settings });
+    const load = await startRestLoad(cleanUp, engine);
+    const method = { ...methodOf(context), profiles: undefined };
+    const operationBytes = OPERATION_BYTES;
+    const { peak } = await inTurn(
+      [{ name: 'peak', label: 'saturated', load, spec: { outstanding: CONNECTIONS_AT_PEAK, operationBytes } }],
+      { ...method, runs: options.quick ? 1 : method.runs },
+    );
+    const before = (await engine.ask('status')).view;
+    const ratePerSecond = Math.max(Math.round(peak.perSecond.median * FACTOR), 1);
+    const spec = { outstanding: CONNECTIONS, operationBytes, ratePerSecond };
+    const durationMs = options.quick ? DURATION_QUICK_MS : Math.max(DURATION_MS, options.durationMs);
+    const { over } = await inTurn([{ name: 'over', label: `${ratePerSecond}/s offered`, load, spec, gaps: true }], {
+      ...method,
+      runs: 1,
+      durationMs,
+      heatMs: 0,
+    });
+    const after = (await engine.ask('status')).view;
+    return {
+      rows: [peak, over],
+      notes: [`view changes: ${after - before}; "refused" is 429 with Retry-After, every other word is a failure`],
+      viewChanges: after - before,
+      ratios: { overloadToPeak: ratioOf({ runs: [over.perSecond.median] }, { runs: [peak.perSecond.median] }) },
+    };
+  },
+};
