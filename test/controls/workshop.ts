@@ -15,7 +15,7 @@ import type { Control, Edit } from './control.js';
 /** Below node_modules, so that the packages which the trees import are found where they always are. */
 const cache = 'node_modules/.cache/quorate/controls';
 /** What a tree holds: everything that runs, and the scenarios with what these stand on. */
-const roots = ['src', 'test/controls/scenarios', 'test/simulation', 'test/support'];
+const roots = ['src', 'test/controls/scenarios', 'test/support'];
 
 /** As jest.config.mjs has it. */
 const options: Options = {

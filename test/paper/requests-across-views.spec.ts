@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ReplicaMessage } from '../../src/pbft/messages.js';
-import { Scenario } from '../simulation/scenario.js';
+import { Scenario } from '../support/directed/scenario.js';
 import { ask, nullBatch } from '../support/core-messages.js';
 import { newViewFrom, viewChange } from '../support/view-messages.js';
 
@@ -113,10 +113,12 @@ describe('what a view change does to requests (OSDI §4.4)', () => {
 
   it('a Byzantine primary that sends NEW-VIEWs of its own making gets nobody to forget what has prepared', () => {
     const cluster = new Scenario({ byzantine: [1] });
-    cluster.lose((_, to, message) => isVote(message, 'commit') && to !== 3);
+    // Nor does 3 hand over what it has executed.
+    cluster.lose((from, to, message) => (isVote(message, 'commit') && to !== 3) || (!message && from === 3));
     cluster.ask(ask('c', 1));
     cluster.until('executed at 3', () => cluster.at(3).replica.lastPrepared === 1);
     cluster.kill(0);
+    cluster.ask(ask('d', 1));
     cluster.until('2 and 3 ask', () => cluster.saidOf('view-change').length >= 2);
     cluster.lose();
     const heard = cluster.saidOf('view-change').filter(({ view: asked }) => asked === 1);
@@ -124,7 +126,7 @@ describe('what a view change does to requests (OSDI §4.4)', () => {
     for (const to of [2, 3]) cluster.send(to, forgetful);
     cluster.until('they ask for the next', () => cluster.saidOf('view-change').some((one) => one.view === 2));
     cluster.revive(0);
-    cluster.untilExecuted('c#1');
-    expect(cluster.at(2).history).toEqual(['c#1']);
+    cluster.untilExecuted('c#1', 'd#1');
+    expect(cluster.at(2).history).toEqual(['c#1', 'd#1']);
   });
 });

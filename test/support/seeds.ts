@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import { relative } from 'node:path';
-import { Random } from './random.js';
+import { Random } from '../../src/simulator/random.js';
 
 export { Random };
 

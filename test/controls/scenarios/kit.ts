@@ -1,5 +1,5 @@
 import type { NewView, ReplicaMessage, ViewChange } from '../../../src/pbft/messages.js';
-import type { Scenario } from '../../simulation/scenario.js';
+import type { Scenario } from '../../support/directed/scenario.js';
 
 /** @throws with `what` must be, unless it is */
 export function must(what: string, isSo: boolean): void {

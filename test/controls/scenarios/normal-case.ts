@@ -1,4 +1,4 @@
-import { Scenario } from '../../simulation/scenario.js';
+import { Scenario } from '../../support/directed/scenario.js';
 import { ask, batch, bundle, commit, prepare, prePrepare, proposal, request } from '../../support/core-messages.js';
 import { must, tell } from './kit.js';
 

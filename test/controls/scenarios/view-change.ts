@@ -1,5 +1,5 @@
 import type { NewView, ViewChange } from '../../../src/pbft/messages.js';
-import { Scenario } from '../../simulation/scenario.js';
+import { Scenario } from '../../support/directed/scenario.js';
 import {
   ask,
   batch,

@@ -1,4 +1,4 @@
-import type { Configuration } from '../../src/pbft/configuration.js';
+import type { Configuration } from '../../../src/pbft/configuration.js';
 import type {
   Batch,
   Commit,
@@ -7,8 +7,8 @@ import type {
   PrePrepare,
   ReplicaMessage,
   ViewChange,
-} from '../../src/pbft/messages.js';
-import { primaryOf } from '../../src/pbft/quorum.js';
+} from '../../../src/pbft/messages.js';
+import { primaryOf } from '../../../src/pbft/quorum.js';
 
 /**
  * Sees everything that correct replicas say and execute, and throws at the first thing that must never happen:
@@ -19,7 +19,7 @@ import { primaryOf } from '../../src/pbft/quorum.js';
  * - its VIEW-CHANGE keeps silent about something for which it has sent a COMMIT (paper §4.4);
  * - correct replicas have different states at one checkpoint.
  *
- * It also knows what correct replicas have signed: the adversary can repeat it, and sign nothing else in their names.
+ * It also knows what correct replicas have signed: a test may repeat it, and have nothing else said in their names.
  */
 export class Witness {
   private readonly signed = new Set<string>();
@@ -29,7 +29,6 @@ export class Witness {
   private readonly votes = new Map<string, Set<number>>();
   private readonly decided = new Map<string, string>();
   private readonly committed = new Map<number, Map<number, number>>();
-  highestView = 0;
 
   constructor(
     private readonly configuration: Configuration,
@@ -116,7 +115,6 @@ export class Witness {
   }
 
   private onViewMessage(message: ViewChange | NewView, text: string): void {
-    this.highestView = Math.max(this.highestView, message.view);
     const name = `${message.kind}/${message.view}/${message.replica}`;
     const other = this.viewMessages.get(name);
     if (other !== undefined && other !== text) throw new Error(`two words for ${name}: ${other} and ${text}`);

@@ -1,74 +1,53 @@
-import type { ReplicaMessage, RequestBundle } from '../../src/pbft/messages.js';
-import { Random } from '../support/random.js';
-import { momentsPerTick, type Profile } from './profile.js';
-import type { MakeReplica, SimulatedReplica } from './simulated-replica.js';
-import { World } from './world.js';
+import type { Configuration } from '../../../src/pbft/configuration.js';
+import type { ReplicaMessage, RequestBundle } from '../../../src/pbft/messages.js';
+import type { CoreHost } from './core-host.js';
+import { CoreWorld, outside, type CoreWorldOptions } from './core-world.js';
+import { momentsPerTick } from './schedule.js';
 
-export interface ScenarioOptions extends Partial<Profile['options']> {
+export interface ScenarioOptions extends Partial<Configuration['options']> {
   readonly n?: number;
   /** Replicas that the test plays itself. */
   readonly byzantine?: readonly number[];
-  readonly makeReplica?: MakeReplica | undefined;
   /** Moments that each message takes; a tick has ten. */
   readonly delay?: number;
 }
 
-/** Whether a message gets lost on its way. */
-type Loss = (from: number, to: number, message: ReplicaMessage | undefined) => boolean;
+const defaults: CoreWorldOptions['core'] = {
+  checkpointInterval: 4,
+  logSize: 8,
+  batchSize: 1,
+  instancesInFlightMax: 4,
+  resendTicks: 2,
+  requestTimeoutTicks: 10,
+  viewChangeTimeoutTicks: 10,
+};
 
 /** A cluster in which nothing happens of itself: the test says who dies and what is lost. Everything is checked. */
 export class Scenario {
   /** What correct replicas have said to everybody, in order. */
   readonly said: ReplicaMessage[] = [];
-  private readonly world: World;
-  private loss: Loss = () => false;
+  private readonly world: CoreWorld;
 
-  constructor({ n = 4, byzantine = [], makeReplica, delay = 1, ...options }: ScenarioOptions = {}) {
-    const profile: Profile = {
-      n,
-      byzantine,
-      duration: 0,
-      bundles: 0,
-      loss: 0,
-      duplication: 0,
-      delayMin: delay,
-      delayMax: delay,
-      deaths: 0,
-      partitions: 0,
-      lostLogs: 0,
-      mischief: 0,
-      candour: 0,
-      options: {
-        checkpointInterval: 4,
-        logSize: 8,
-        batchSize: 1,
-        instancesInFlightMax: 4,
-        resendTicks: 2,
-        requestTimeoutTicks: 10,
-        viewChangeTimeoutTicks: 10,
-        ...options,
-      },
-    };
-    this.world = new World(profile, new Random(1), makeReplica);
+  constructor({ n = 4, byzantine = [], delay = 1, ...core }: ScenarioOptions = {}) {
+    this.world = new CoreWorld({ n, byzantine, delay, core: { ...defaults, ...core } });
     this.world.onSaid = (message) => this.said.push(message);
-    this.world.network.isLost = (from, to, message) => this.loss(from, to, message);
     this.ticks(1);
   }
 
   /** A correct replica. */
-  at(index: number): SimulatedReplica {
+  at(index: number): CoreHost {
     const replica = this.all.find((one) => one.index === index);
     if (replica === undefined) throw new Error(`replica ${index} is not correct`);
     return replica;
   }
 
-  get all(): readonly SimulatedReplica[] {
+  get all(): readonly CoreHost[] {
     return this.world.correct;
   }
 
   /** A request reaches these replicas; everybody when none is named. */
   ask(bundle: RequestBundle, ...to: readonly number[]): void {
-    this.world.publish(-1, bundle, to.length === 0 ? this.world.everybody : to);
+    this.world.publish(outside, bundle, to.length === 0 ? this.world.everybody : to);
   }
 
   /** A Byzantine replica says something to one of the others. */
@@ -90,13 +69,13 @@ export class Scenario {
 
   /** All correct replicas that are up have executed these requests, once, in one order. */
   untilExecuted(...names: readonly string[]): void {
-    const isDone = ({ history }: SimulatedReplica): boolean => names.every((name) => history.includes(name));
+    const isDone = ({ history }: CoreHost): boolean => names.every((name) => history.includes(name));
     this.until(`${names.join()} executed`, () => this.all.filter(({ isUp }) => isUp).every(isDone));
   }
 
   /** From now on these messages get lost; none when nothing is named. */
-  lose(loss: Loss = () => false): void {
-    this.loss = loss;
+  lose(loss: CoreWorld['isLost'] = () => false): void {
+    this.world.isLost = loss;
   }
 
   /** From now on these replicas hear nobody and are heard by nobody. */

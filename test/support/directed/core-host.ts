@@ -1,23 +1,13 @@
-import type { Configuration } from '../../src/pbft/configuration.js';
-import type { Environment } from '../../src/pbft/core.js';
-import type { Effect } from '../../src/pbft/effects.js';
-import type { Input } from '../../src/pbft/inputs.js';
-import type { Promised, ReplicaMessage, Request } from '../../src/pbft/messages.js';
-import type { Replica } from '../../src/pbft/replica.js';
-import { digest, sequence, type SequenceNumber } from '../../src/pbft/types.js';
-import { digestOfBatch, nullBatch, proveReplies } from '../support/core-messages.js';
-import { EffectChecker } from '../support/effect-checker.js';
-import { RecordingApplication } from '../support/recording-application.js';
+import type { Configuration } from '../../../src/pbft/configuration.js';
+import type { Effect } from '../../../src/pbft/effects.js';
+import type { Input } from '../../../src/pbft/inputs.js';
+import type { Promised, ReplicaMessage, Request } from '../../../src/pbft/messages.js';
+import { Replica } from '../../../src/pbft/replica.js';
+import { digest, sequence, type SequenceNumber } from '../../../src/pbft/types.js';
+import { digestOfBatch, nullBatch, proveReplies } from '../core-messages.js';
+import { EffectChecker } from '../effect-checker.js';
+import { RecordingApplication } from '../recording-application.js';
 import { HostLog } from './host-log.js';
-
-/** Makes a core: the real one, or one in which something was broken on purpose. */
-export type MakeReplica = (configuration: Configuration, environment: Environment) => Replica;
-
-/**
- * How far a host gets with what follows from one input before its process dies. Promises are kept first, then the log
- * is written and everything is sent: in one transaction, or the log first.
- */
-export type Death = 'before-anything' | 'promised' | 'logged' | 'sent';
 
 /** Throws when it is asked to execute a request a second time. */
 class OnceApplication extends RecordingApplication {
@@ -35,7 +25,7 @@ class OnceApplication extends RecordingApplication {
  * One correct replica with its host: a core, its log in Redis, the promises in its data folder. Everything that it does
  * is checked, over all its lives.
  */
-export class SimulatedReplica {
+export class CoreHost {
   replica: Replica;
   log = new HostLog();
   isUp = true;
@@ -46,20 +36,13 @@ export class SimulatedReplica {
   private readonly checker: EffectChecker;
   private isRestoring = true;
 
-  constructor(
-    readonly configuration: Configuration,
-    private readonly makeReplica: MakeReplica,
-  ) {
+  constructor(readonly configuration: Configuration) {
     this.checker = new EffectChecker(configuration);
     this.replica = this.newReplica();
   }
 
   get index(): number {
     return this.configuration.self;
-  }
-
-  get state(): string {
-    return this.application.state;
   }
 
   get history(): readonly string[] {
@@ -74,20 +57,6 @@ export class SimulatedReplica {
     for (const effect of effects) this.checker.observe(effect, this.isRestoring);
     this.writeLog(effects);
     return effects;
-  }
-
-  /** Steps the core, and dies over what follows. @returns what is still sent */
-  stepAndDie(input: Input, death: Death): readonly Effect[] {
-    this.isUp = false;
-    if (input.kind === 'tick') this.isRestoring = false;
-    const effects = this.replica.step(input);
-    if (death === 'before-anything') return [];
-    this.keepPromises(effects);
-    if (death === 'promised') return [];
-    const done = effects.filter(({ kind }) => death === 'sent' || kind === 'persist');
-    for (const effect of done) this.checker.observe(effect, this.isRestoring);
-    this.writeLog(effects);
-    return done;
   }
 
   /** A new process reads the log back (`src/replica/restore.ts`). It says nothing before its first tick. */
@@ -146,12 +115,8 @@ export class SimulatedReplica {
   }
 
   private newReplica(): Replica {
-    return this.makeReplica(this.configuration, {
-      application: this.application,
-      nullBatch,
-      digestOfBatch,
-      proveReplies,
-    });
+    const { application, configuration } = this;
+    return new Replica(configuration, { application, nullBatch, digestOfBatch, proveReplies });
   }
 }
 

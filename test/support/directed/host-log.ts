@@ -1,4 +1,4 @@
-import type { Batch, Commit, CommittedCertificate, PhaseMessage, ReplicaMessage } from '../../src/pbft/messages.js';
+import type { Batch, Commit, CommittedCertificate, PhaseMessage, ReplicaMessage } from '../../../src/pbft/messages.js';
 
 type ViewMessage = Exclude<ReplicaMessage, PhaseMessage>;
 
@@ -10,7 +10,7 @@ interface Entry {
 
 /**
  * A replica's log as the host keeps it in Redis: a hash for each sequence number, and one for the replica with the newest
- * message of each kind. It may be lost or set back to an earlier copy while the promises stay.
+ * message of each kind. It may be lost while the promises stay.
  */
 export class HostLog {
   private readonly entries = new Map<number, Entry>();
@@ -35,21 +35,6 @@ export class HostLog {
         this.entry(message.sequence).votes.set(`${message.kind}:${message.view}${field}`, { ...message });
       }
     }
-  }
-
-  copy(): HostLog {
-    const copy = new HostLog();
-    for (const [place, { votes, batch }] of this.entries) copy.entries.set(place, { votes: new Map(votes), batch });
-    for (const [field, message] of this.own) copy.own.set(field, message);
-    return copy;
-  }
-
-  /** What is left when everything above `place` is lost, and perhaps the replica's own hash as well. */
-  upTo(place: number, { isOwnKept }: { readonly isOwnKept: boolean }): HostLog {
-    const rest = this.copy();
-    for (const other of rest.entries.keys()) if (other > place) rest.entries.delete(other);
-    if (!isOwnKept) rest.own.clear();
-    return rest;
   }
 
   /** The newest messages of this kind in the replica's own hash: CHECKPOINTs of each signer, one of the other kinds. */
