@@ -4,6 +4,7 @@ import { CleanUp } from './processes/cleanup.mjs';
 import { PROFILES_VARIABLE } from './processes/profiling.mjs';
 import { quickWorkloads, workloads } from './workloads/index.mjs';
 
+export { curveSvg } from './report/curve-svg.mjs';
 export { textOf } from './report/text.mjs';
 
 const EXIT_INTERRUPTED = { SIGINT: 130, SIGTERM: 143 };

@@ -5,7 +5,8 @@ import { figureOf, medianOf } from './statistics.mjs';
 
 /** What is outstanding when a run ends is answered in this time, or the run has failed. */
 const HALT_TIMEOUT_MS = 60_000;
-const HEAT_MS = 3_000;
+/** So many times as long as before each run. */
+const HEAT_WARMUPS = 3;
 
 /**
  * One of several things that are measured in turn: a load (`start`, `mark`, `take`, `halt`, and `processorTime`), and what is
@@ -60,13 +61,14 @@ export async function inTurn(contenders, method) {
 }
 
 /** Has each load work for a while before anything counts, so that its code is compiled: once, however many contenders use it. */
-async function heatUp(contenders, { warmupMs, heatMs = HEAT_MS }) {
+async function heatUp(contenders, { warmupMs, heats = true }) {
+  if (!heats) return;
   const heated = new Set();
   for (const { load, spec, heat = spec } of contenders) {
     if (heated.has(load)) continue;
     heated.add(load);
     await load.ask('start', heat);
-    await sleep(Math.max(warmupMs, heatMs));
+    await sleep(HEAT_WARMUPS * warmupMs);
     await load.ask('halt', undefined, HALT_TIMEOUT_MS);
   }
 }

@@ -35,7 +35,7 @@ function sectionText({ title, rows = [], notes = [], skipped }) {
 }
 
 /** Columns as wide as what is in them; the first is to the left, figures are to the right. */
-export function tableText(rows) {
+function tableText(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => [...row[column]].length)));
   const cell = (text, column) =>
     column === 0 ? text.padEnd(widths[column]) : ' '.repeat(widths[column] - [...text].length) + text;

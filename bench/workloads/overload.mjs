@@ -33,7 +33,7 @@ export const overload = {
       ...method,
       runs: 1,
       durationMs,
-      heatMs: 0,
+      heats: false,
     });
     const after = (await engine.ask('status')).view;
     return {

@@ -1,5 +1,7 @@
+import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
+import { DEFINITIONS } from '../../config/setting-definitions.js';
 import { print, settingsFrom, UsageError, type Context, type SettingOptions } from '../context.js';
 
 interface Options extends SettingOptions {
@@ -12,6 +14,7 @@ interface Options extends SettingOptions {
   readonly appendfsync: string;
   readonly set: readonly string[];
   readonly cpuProf?: string;
+  readonly svg?: string;
   readonly json?: true;
 }
 
@@ -29,13 +32,18 @@ interface BenchOptions {
   readonly cacheDir: string;
 }
 
-interface Bench {
-  readonly workloadNames: readonly string[];
-  readonly bench: (options: BenchOptions, report: (line: string) => void) => Promise<unknown>;
-  readonly textOf: (report: unknown) => string;
+interface Report {
+  readonly sections: readonly { readonly curve?: unknown }[];
 }
 
-const FULL = { runs: '5', seconds: '5', warmup: '3' };
+interface Bench {
+  readonly workloadNames: readonly string[];
+  readonly bench: (options: BenchOptions, report: (line: string) => void) => Promise<Report>;
+  readonly textOf: (report: Report) => string;
+  readonly curveSvg: (curve: unknown) => string;
+}
+
+const FULL = { runs: '5', seconds: '5', warmup: '2' };
 const QUICK = { runs: '3', seconds: '2', warmup: '1' };
 
 export function addBench(program: Command, context: Context): void {
@@ -55,35 +63,51 @@ export function addBench(program: Command, context: Context): void {
     )
     .option('--set <NAME=VALUE>', 'a setting of the replicas; may be repeated', collect, [])
     .option('--cpu-prof <folder>', 'after the runs, a profile of each process under the same load')
+    .option('--svg <file>', 'where to draw the curve of throughput and latency')
     .option('--json', 'print the report as JSON')
+    .addHelpText(
+      'after',
+      `
+What is compared runs in turn, in the same run, on a Redis that is started for it; all of it is gone at the end.
+
+Examples:
+  $ quorate bench --quick
+  $ quorate bench --only unloaded,saturation --appendfsync no --json
+  $ quorate bench --only saturation --cpu-prof profiles`,
+    )
     .action(async (options: Options) => {
       await run(context, options);
     });
 }
 
 async function run(context: Context, options: Options): Promise<void> {
+  const asked = benchOptions(context, options);
   const { href } = new URL('../../../bench/index.mjs', import.meta.url);
-  const { bench, workloadNames, textOf } = (await import(href)) as Bench;
-  const only = options.only?.split(',') ?? [];
-  const unknown = only.find((name) => !workloadNames.includes(name));
+  const { bench, workloadNames, textOf, curveSvg } = (await import(href)) as Bench;
+  const unknown = asked.only.find((name) => !workloadNames.includes(name));
   if (unknown !== undefined) throw new UsageError(`--only: there is no ${unknown}, but ${workloadNames.join(', ')}`);
-  const byDefault = options.quick === true ? QUICK : FULL;
-  const report = await bench(
-    {
-      only,
-      quick: options.quick === true,
-      runs: positive('--runs', options.runs ?? byDefault.runs),
-      warmupMs: positive('--warmup', options.warmup ?? byDefault.warmup) * 1000,
-      durationMs: positive('--seconds', options.seconds ?? byDefault.seconds) * 1000,
-      outstanding: positive('--outstanding', options.outstanding),
-      appendfsync: options.appendfsync,
-      settings: Object.fromEntries(options.set.map(assignment)),
-      cpuProf: options.cpuProf === undefined ? undefined : resolve(options.cpuProf),
-      cacheDir: settingsFrom(context, options).cacheDir,
-    },
-    (line) => context.stderr.write(`${line}\n`),
-  );
+  const report = await bench(asked, (line) => context.stderr.write(`${line}\n`));
+  const curve = report.sections.find((section) => section.curve !== undefined)?.curve;
+  if (options.svg !== undefined && curve !== undefined) await writeFile(options.svg, curveSvg(curve));
   print(context, options.json === true ? JSON.stringify(report, undefined, 2) : textOf(report));
+}
+
+/** @throws {UsageError} */
+function benchOptions(context: Context, options: Options): BenchOptions {
+  const byDefault = options.quick === true ? QUICK : FULL;
+  const settings = Object.fromEntries(options.set.map(assignment));
+  return {
+    only: options.only?.split(',') ?? [],
+    quick: options.quick === true,
+    runs: positive('--runs', options.runs ?? byDefault.runs, 'whole'),
+    warmupMs: positive('--warmup', options.warmup ?? byDefault.warmup) * 1000,
+    durationMs: positive('--seconds', options.seconds ?? byDefault.seconds) * 1000,
+    outstanding: positive('--outstanding', options.outstanding, 'whole'),
+    appendfsync: options.appendfsync,
+    settings,
+    cpuProf: options.cpuProf === undefined ? undefined : resolve(options.cpuProf),
+    cacheDir: settingsFrom(context, options, settings).cacheDir,
+  };
 }
 
 function collect(value: string, previous: readonly string[]): readonly string[] {
@@ -91,14 +115,17 @@ function collect(value: string, previous: readonly string[]): readonly string[] 
 }
 
 function assignment(text: string): [string, string] {
-  const at = text.indexOf('=');
-  if (at < 1) throw new UsageError(`--set is ${JSON.stringify(text)}; it should be NAME=VALUE`);
-  return [text.slice(0, at), text.slice(at + 1)];
+  const [name = '', ...rest] = text.split('=');
+  if (name in DEFINITIONS && rest.length > 0) return [name, rest.join('=')];
+  throw new UsageError(`--set is ${JSON.stringify(text)}; it should be NAME=VALUE, with the name of a setting`);
 }
 
 /** @throws {UsageError} */
-function positive(flag: string, text: string): number {
-  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+function positive(flag: string, text: string, kind: 'whole' | 'any' = 'any'): number {
+  const pattern = kind === 'whole' ? /^\d{1,9}$/ : /^\d{1,9}(\.\d{1,9})?$/;
+  const value = pattern.test(text) ? Number(text) : 0;
   if (value > 0) return value;
-  throw new UsageError(`${flag} is ${JSON.stringify(text)}; it should be a number above 0`);
+  throw new UsageError(
+    `${flag} is ${JSON.stringify(text)}; it should be a ${kind === 'whole' ? 'whole ' : ''}number above 0`,
+  );
 }

@@ -1,0 +1,65 @@
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { describe, expect, it } from '@jest/globals';
+import { runCommand } from '../../src/cluster/run-command.js';
+import { PROGRAM } from '../../src/cluster/local-cluster.js';
+import { plainEnvironment } from '../support/processes.js';
+
+/** Every workload but etcd, which is rarely installed, as short as it can be. */
+const ALL = [
+  ...['unloaded', 'saturation', 'rest', 'curve', 'sizes', 'replicas', 'one-down', 'primary-killed', 'appendfsync'],
+  ...['half-load', 'growth', 'overload'],
+];
+const TIMEOUT_MS = 240_000;
+
+interface Row {
+  readonly label: string;
+  readonly failed: object;
+  readonly perSecond: { readonly median: number };
+}
+
+interface Report {
+  readonly machine: { readonly cores: number };
+  readonly sections: readonly { readonly name: string; readonly rows: readonly Row[]; readonly viewChanges?: number }[];
+  readonly ratios: Readonly<Record<string, { readonly median: number }>>;
+}
+
+/** The bench's own folders that are there now. */
+async function folders(): Promise<readonly string[]> {
+  return (await readdir(tmpdir())).filter((name) => name.startsWith('quorate-bench-'));
+}
+
+describe('quorate bench', () => {
+  it(
+    'measures everything, and leaves nothing behind',
+    async () => {
+      const before = await folders();
+      const short = ['--quick', '--runs', '1', '--seconds', '0.5', '--warmup', '0.3', '--outstanding', '64'];
+      const args = [PROGRAM, 'bench', '--only', ALL.join(','), ...short, '--appendfsync', 'no', '--json'];
+      const result = await runCommand(process.execPath, args, {
+        timeoutMs: TIMEOUT_MS,
+        environment: plainEnvironment(),
+      });
+      expect(result.stderr).not.toContain('Error');
+      const report = JSON.parse(result.stdout) as Report;
+      expect(report.machine.cores).toBeGreaterThan(0);
+      expect(report.sections.map(({ name }) => name)).toEqual(ALL);
+      for (const { rows } of report.sections) {
+        expect(rows.length).toBeGreaterThan(0);
+        for (const { label, perSecond } of rows)
+          expect({ label, isMeasured: perSecond.median > 0 }).toEqual({ label, isMeasured: true });
+      }
+      const names = ['unloadedToFloor', 'saturationToFloor', 'restToBareNest', 'oneDownToAllUp', 'sevenToFour'];
+      for (const name of names) expect(report.ratios[name]?.median).toBeGreaterThan(0);
+      expect(await folders()).toEqual(before);
+    },
+    TIMEOUT_MS + 10_000,
+  );
+
+  it('knows its workloads', async () => {
+    const args = [PROGRAM, 'bench', '--only', 'unloaded,speed'];
+    const result = await runCommand(process.execPath, args, { timeoutMs: 60_000, environment: plainEnvironment() });
+    expect(result.code).toBe(2);
+    expect(result.stderr).toContain('there is no speed, but unloaded, saturation');
+  });
+});
