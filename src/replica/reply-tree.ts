@@ -31,48 +31,56 @@ export interface ReplyItem extends Item {
 }
 
 /**
- * The reply cache as a part of the checkpointed state (rule 12): an item for each client, `c` and its name, and for each
- * batch's replies to it, `g`, its name, the sequence number, and which piece of them it is.
+ * The reply cache as a part of the checkpointed state (rule 12): an item for each client, under the place where it executed
+ * last, and for each batch's replies to a client one or several, each under the place of its first.
  *
  *     client: u8 0 ‖ text client ‖ u64 forgotten + 1 ‖ u64 last sequence ‖ u32 last index
- *     group:  u8 1 ‖ text client ‖ u64 view ‖ u64 sequence ‖ u32 size ‖ root ‖ u16 piece
+ *     group:  u8 1 ‖ text client ‖ u64 view ‖ u64 sequence ‖ u32 size ‖ root
  *             ‖ u16 count × (u64 timestamp ‖ u32 index ‖ operation digest ‖ blob result ‖ blob path)
  *
  * A client's hash is SHA-256 over its encoding. A group's is the same with each result's digest in its place, and without paths:
  * these follow from the root, so that a checkpoint hashes few bytes.
+ *
+ * *Keys are places, not names*: a client chooses its name, and may try names until as many as it likes fall into one bucket,
+ * which costs each checkpoint what it holds and must fit in one message to be transferred. Where a request is executed
+ * follows from what is executed before it: to have one more item in a chosen bucket takes as many executed requests as
+ * there are buckets, whoever proposes them.
  */
 export class ReplyTree implements Part<ReplyItem> {
   readonly map = new MerkleMap<ReplyItem>();
+  /** The keys of each client's item, and of each group's. */
+  private readonly keys = new Map<string, readonly string[]>();
 
   /** Follows the core's table. */
   apply({ headers, groups }: ReplyChanges): void {
-    for (const [client, header] of headers) {
-      if (header === undefined) this.map.delete(headerKey(client));
-      else this.map.set(headerItem(header));
-    }
+    for (const [client, header] of headers) this.replace(client, header === undefined ? [] : [headerItem(header)]);
     for (const [client, bySequence] of groups) {
       for (const [place, group] of bySequence) {
-        if (group === undefined) this.removeGroup(client, place);
-        else
-          for (const [piece, replies] of pieces(group.replies).entries())
-            this.map.set(groupItem({ ...group, replies }, piece));
+        const items = pieces(group?.replies ?? []).map((replies) => group && groupItem({ ...group, replies }));
+        this.replace(
+          nameOfGroup(client, place),
+          items.filter((item) => item !== undefined),
+        );
       }
     }
   }
 
-  /** What the tree holds, for the core. */
+  /** What the tree holds, for the core. To be called whenever another state was put into the map. */
   table(): ReplyTable {
     const headers: ClientHeader[] = [];
     const groups: ReplyGroup[] = [];
-    for (const { content } of this.map.items()) {
+    this.keys.clear();
+    for (const { key, content } of this.map.items()) {
       if ('statement' in content) groups.push(content);
       else headers.push(content);
+      const name = nameOf(content);
+      this.keys.set(name, [...(this.keys.get(name) ?? []), key]);
     }
     return { headers, groups };
   }
 
-  encode({ key, content }: ReplyItem): Buffer {
-    return 'statement' in content ? encodeGroup(content, pieceIn(key)) : encodeHeader(content);
+  encode({ content }: ReplyItem): Buffer {
+    return 'statement' in content ? encodeGroup(content) : encodeHeader(content);
   }
 
   decode(bytes: Buffer): ReplyItem | undefined {
@@ -89,14 +97,26 @@ export class ReplyTree implements Part<ReplyItem> {
     }
   }
 
-  private removeGroup(client: string, place: number): void {
-    for (let piece = 0; this.map.delete(groupKey(client, place, piece)); piece++);
+  /** The items of this name are these from now on. */
+  private replace(name: string, items: readonly ReplyItem[]): void {
+    for (const key of this.keys.get(name) ?? []) this.map.delete(key);
+    for (const item of items) this.map.set(item);
+    if (items.length === 0) this.keys.delete(name);
+    else
+      this.keys.set(
+        name,
+        items.map(({ key }) => key),
+      );
   }
 }
 
-const headerKey = (client: string): string => `c${client}`;
-const groupKey = (client: string, place: number, piece: number): string => `g${client}\n${place}\n${piece}`;
-const pieceIn = (key: string): number => Number(key.slice(key.lastIndexOf('\n') + 1));
+const nameOfGroup = (client: string, place: number): string => `${client}\n${place}`;
+const nameOf = (content: ReplyItem['content']): string =>
+  'statement' in content ? nameOfGroup(content.client, content.statement.sequence) : content.client;
+
+const headerKey = ({ lastSequence, lastIndex }: ClientHeader): string => `c${lastSequence}\n${lastIndex}`;
+const groupKey = ({ statement, replies }: ReplyGroup): string =>
+  `g${statement.sequence}\n${replies[0]?.executed.index ?? 0}`;
 
 /** Cut the same way everywhere, since what one item holds is hashed. */
 function pieces(replies: readonly CachedReply[]): CachedReply[][] {
@@ -119,7 +139,7 @@ function pieces(replies: readonly CachedReply[]): CachedReply[][] {
 
 function headerItem(content: ClientHeader): ReplyItem {
   const encoding = encodeHeader(content);
-  return { key: headerKey(content.client), hash: sha256Latin1(encoding), bytes: encoding.length, content };
+  return { key: headerKey(content), hash: sha256Latin1(encoding), bytes: encoding.length, content };
 }
 
 function encodeHeader({ client, forgotten, lastSequence, lastIndex }: ClientHeader): Buffer {
@@ -138,25 +158,24 @@ function readHeader(reader: Reader): ReplyItem {
   return headerItem({ client, forgotten, lastSequence: sequence(reader.u64()), lastIndex: reader.u32() });
 }
 
-function groupItem(content: ReplyGroup, piece: number): ReplyItem {
-  const writer = writeGroup(content, piece);
+function groupItem(content: ReplyGroup): ReplyItem {
+  const writer = writeGroup(content);
   writer.list(content.replies, (reply) => writeReply(writer, reply).digest(reply.resultDigest));
   const pathBytes = Math.ceil(Math.log2(content.statement.size)) * hashBytes;
   const bytes = content.replies.reduce((sum, { executed }) => sum + executed.result.length + pathBytes, 0);
-  const key = groupKey(content.client, content.statement.sequence, piece);
-  return { key, hash: sha256Latin1(writer.done()), bytes, content };
+  return { key: groupKey(content), hash: sha256Latin1(writer.done()), bytes, content };
 }
 
-function encodeGroup(group: ReplyGroup, piece: number): Buffer {
-  const writer = writeGroup(group, piece);
+function encodeGroup(group: ReplyGroup): Buffer {
+  const writer = writeGroup(group);
   return writer
     .list(group.replies, (reply) => writeReply(writer, reply).blob(reply.executed.result).blob(reply.path))
     .done();
 }
 
-function writeGroup({ client, statement }: ReplyGroup, piece: number): Writer {
+function writeGroup({ client, statement }: ReplyGroup): Writer {
   const { view: proposedIn, sequence: place, size, root } = statement;
-  return new Writer().u8(codes.group).text(client).u64(proposedIn).u64(place).u32(size).digest(root).u16(piece);
+  return new Writer().u8(codes.group).text(client).u64(proposedIn).u64(place).u32(size).digest(root);
 }
 
 function writeReply(writer: Writer, { executed }: CachedReply): Writer {
@@ -167,10 +186,9 @@ function readGroup(reader: Reader): ReplyItem {
   const client = reader.text(clientBytesMax);
   const place = { view: view(reader.u64()), sequence: sequence(reader.u64()) };
   const statement: ReplyStatement = { ...place, size: reader.u32(), root: reader.digest() };
-  const piece = reader.u16();
   const replies = reader.list(repliesPerItem, () => readReply(reader, client, statement));
   demand(replies.length > 0, 'a group without replies');
-  return groupItem({ client, statement, replies }, piece);
+  return groupItem({ client, statement, replies });
 }
 
 /** The path is not hashed: it is right when it leads to the root. */

@@ -5,6 +5,7 @@ import { limits } from '../../../src/pbft/configuration.js';
 import type { CachedReply, Executed } from '../../../src/pbft/effects.js';
 import { sequence, view } from '../../../src/pbft/types.js';
 import { ReplyTree, type ReplyItem } from '../../../src/replica/reply-tree.js';
+import { bucketCount, bucketOf } from '../../../src/state-machine/hash-tree.js';
 import { digestOfRequest } from '../../../src/wire/bundle.js';
 import { proveReplies } from '../../../src/wire/reply.js';
 import { forEachSeed, type Random } from '../../support/seeds.js';
@@ -140,6 +141,36 @@ describe('the reply cache as a part of the state', () => {
         digest: sha256(Buffer.of()),
       });
     expect([standing(perBatch), standing(batches * perBatch)]).toEqual(['stale', 'executed']);
+  });
+
+  it('has no bucket that clients can fill by trying names', () => {
+    const cache = new Cache();
+    const names: string[] = [];
+    for (let index = 0; names.length < 32; index++) {
+      const name = `key:${index}`;
+      if (bucketOf(`c${name}`) === bucketOf('ckey:0')) names.push(name);
+    }
+    const asked = names.map((client): Asked => ({ client, timestamp: 1, result: Buffer.of() }));
+    cache.execute(1, asked);
+    cache.checkpoint();
+    const sizes = Array.from({ length: bucketCount }, (_, bucket) => cache.tree.map.itemsOf(bucket).length);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(2 * names.length);
+    expect(Math.max(...sizes)).toBeLessThan(4);
+  });
+
+  it('holds one item for each client, wherever it executed last, and none for a group that is gone', () => {
+    const cache = new Cache();
+    const result = Buffer.alloc(limits.resultBytesMax);
+    for (let place = 1; place <= 20; place++) {
+      const asked = Array.from({ length: 40 }, (_, index) => ({ client: 'c', timestamp: place * 100 + index, result }));
+      cache.execute(place, asked);
+      cache.checkpoint();
+      const { headers, groups } = cache.tree.table();
+      expect(headers).toMatchObject([{ client: 'c', lastSequence: place, lastIndex: 39 }]);
+      // A window of 16 MiB holds the last six or seven of these.
+      const places = new Set(groups.map(({ statement }) => statement.sequence));
+      expect(Math.min(...places)).toBe(Math.max(1, place - 6));
+    }
   });
 
   it('has items that fit into a frame with others, however large the batch was', () => {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { hash } from 'node:crypto';
 import { bucketCount } from '../../../src/state-machine/hash-tree.js';
 import { MerkleState, stateLimits } from '../../../src/state-machine/merkle-state.js';
+import { stateTransferLimits } from '../../../src/wire/state-transfer.js';
 import type { Json } from '../../../src/wire/json.js';
 
 function write(state: MerkleState, writes: (state: MerkleState) => void): void {
@@ -176,6 +177,17 @@ describe('the replicated state', () => {
     state.set('b', 10);
     state.delete('a');
     expect(state.bytes).toBe(overhead + 3);
+  });
+
+  it('has no bucket with more keys than one message can list, for whoever looks for keys whose hashes begin alike', () => {
+    const state = stateOf(new Map([['a', 1]]));
+    state.map.sizeOfBucketOf = () => stateLimits.bucketEntriesMax; // to find so many takes a thousand million hashes
+    state.begin();
+    expect(code(() => state.set('b', 1))).toBe('state-full');
+    expect(code(() => state.set('a', 2))).toBe('none');
+    state.map.sizeOfBucketOf = () => stateLimits.bucketEntriesMax - 1;
+    expect(code(() => state.set('b', 1))).toBe('none');
+    expect(stateLimits.bucketEntriesMax).toBe(stateTransferLimits.bucketItemsMax);
   });
 });
 
