@@ -5,21 +5,10 @@ import type { Outcome } from './simulate.js';
 const seedsForEveryKind = 1_000;
 
 /** What many runs came to. Nothing in it differs between two runs of the same seeds. */
-export interface Report {
+export interface Report extends Omit<Outcome, 'seed' | 'virtualMs' | 'faults' | 'violation'> {
   readonly firstSeed: number;
   readonly seeds: number;
   readonly virtualHours: number;
-  readonly steps: number;
-  readonly messages: number;
-  readonly viewChanges: number;
-  readonly checkpoints: number;
-  readonly stateTransfers: number;
-  readonly stateLoads: number;
-  readonly restarts: number;
-  readonly requests: number;
-  readonly answered: number;
-  /** How long the slowest request waited after the faults, in parts of what it may. */
-  readonly slowest: number;
   readonly faults: Readonly<Record<FaultKind, number>>;
   /** Kinds that were to happen and never did. */
   readonly neverHappened: readonly FaultKind[];

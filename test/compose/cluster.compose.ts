@@ -6,6 +6,7 @@ import type { ClusterStatus, ReplicaStatus } from '../../src/client/cluster-clie
 import { poll } from '../../src/cluster/poll.js';
 import type { MembershipDocument } from '../../src/crypto/membership.js';
 import type { Reply } from '../../src/crypto/receipt.js';
+import { areInAgreement } from '../support/agreement.js';
 import { Project, type Output } from './project.js';
 
 const BUILD_DEADLINE_MS = 600_000;
@@ -14,19 +15,6 @@ const CONDITION_DEADLINE_MS = 60_000;
 
 function distinctSigners({ receipt }: Reply): number {
   return new Set(receipt.signatures.map(({ replica }) => replica)).size;
-}
-
-/** All answer, vote, and have executed the same to the same effect. */
-function areInAgreement(replicas: readonly ReplicaStatus[]): boolean {
-  const [first] = replicas;
-  return replicas.every(
-    ({ connected, voting, lastExecuted, stateDigest }) =>
-      connected &&
-      voting === true &&
-      stateDigest !== null &&
-      lastExecuted === first?.lastExecuted &&
-      stateDigest === first.stateDigest,
-  );
 }
 
 describe.each([

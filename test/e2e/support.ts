@@ -8,6 +8,7 @@ import { LocalCluster, type LocalClusterOptions } from '../../src/cluster/local-
 import { poll } from '../../src/cluster/poll.js';
 import { processEnvironment, readSettings, type Settings } from '../../src/config/settings.js';
 import type { Reply } from '../../src/crypto/receipt.js';
+import { areInAgreement } from '../support/agreement.js';
 import { patienceMs } from '../support/processes.js';
 import type { Increment, Load } from '../support/load.js';
 import { startTestRedis, type TestRedis } from '../support/redis-server.js';
@@ -107,19 +108,6 @@ export class Api {
       replicas.some((status) => status.replica === name && status.connected && condition(status)),
     );
   }
-}
-
-function areInAgreement(replicas: readonly ReplicaStatus[], sequence: number): boolean {
-  const [first] = replicas;
-  return replicas.every(
-    ({ connected, voting, lastExecuted, stateDigest }) =>
-      connected &&
-      voting === true &&
-      stateDigest !== null &&
-      (lastExecuted ?? 0) >= sequence &&
-      lastExecuted === first?.lastExecuted &&
-      stateDigest === first.stateDigest,
-  );
 }
 
 /** A folder of its own, below the system's for temporary files. */

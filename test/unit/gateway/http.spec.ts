@@ -3,7 +3,7 @@ import request from 'supertest';
 import { Gate } from '../../support/fake-cluster-client.js';
 import { exampleReply } from '../../support/fake-cluster-client.js';
 import type { Reply } from '../../../src/crypto/receipt.js';
-import { problemIn, PUT, RawClient, rawPost, start, stopAll, until } from './support.js';
+import { problemIn, PUT, RawClient, rawPost, start, stopAll, submitHeld, until } from './support.js';
 
 afterEach(stopAll);
 
@@ -200,12 +200,7 @@ describe('pipelined requests', () => {
   });
 
   it('garbage after an accepted request costs that request nothing', async () => {
-    const { gateway, client } = await start();
-    const gate = new Gate<Reply>();
-    client.onSubmit = () => gate.wait();
-    const raw = await RawClient.connect(gateway.url);
-    raw.send(...rawPost(BODY));
-    await until(() => gate.arrivals === 1);
+    const { raw, gate } = await submitHeld(await start());
     raw.send('garbage\r\n\r\n');
     raw.send('more garbage\r\n\r\n');
     gate.open(exampleReply(1));
@@ -216,12 +211,7 @@ describe('pipelined requests', () => {
   });
 
   it('a body that breaks after an accepted request is answered in its turn', async () => {
-    const { gateway, client } = await start();
-    const gate = new Gate<Reply>();
-    client.onSubmit = () => gate.wait();
-    const raw = await RawClient.connect(gateway.url);
-    raw.send(...rawPost(BODY));
-    await until(() => gate.arrivals === 1);
+    const { raw, gate } = await submitHeld(await start());
     raw.send(...CHUNKED, '', 'zz\r\n');
     gate.open(exampleReply(1));
     expect((await raw.answer()).status).toBe(200);

@@ -3,7 +3,7 @@ import request from 'supertest';
 import type { AgreedBatch, QueryAnswer } from '../../../src/client/cluster-client.js';
 import type { Reply } from '../../../src/crypto/receipt.js';
 import { exampleBatch, exampleReply, exampleStatus, Gate } from '../../support/fake-cluster-client.js';
-import { problemIn, PUT, RawClient, rawPost, start, stopAll, until, type Started } from './support.js';
+import { problemIn, PUT, RawClient, rawPost, start, type Started, stopAll, submitHeld, until } from './support.js';
 
 afterEach(stopAll);
 
@@ -132,11 +132,7 @@ describe('requests in flight', () => {
 describe('a client that hangs up', () => {
   it('cancels nothing: its operation keeps its place until the cluster has answered', async () => {
     const started = await start({ inFlightMax: 1 });
-    const gate = new Gate<Reply>();
-    started.client.onSubmit = () => gate.wait();
-    const raw = await RawClient.connect(started.gateway.url);
-    raw.send(...rawPost(BODY));
-    await until(() => gate.arrivals === 1);
+    const { raw, gate } = await submitHeld(started);
     raw.destroy();
     const gone = 'quorate_http_requests_total{route="/v1/requests",method="POST",status="none",code="client-gone"} 1';
     await until(async () => (await request(started.gateway.url).get('/metrics')).text.includes(gone));
@@ -220,12 +216,9 @@ describe('close()', () => {
   });
 
   it('answers a pipelined request behind an accepted one: the accepted one first, then 503', async () => {
-    const { gateway, client } = await start();
-    const gate = new Gate<Reply>();
-    client.onSubmit = () => gate.wait();
-    const raw = await RawClient.connect(gateway.url);
-    raw.send(...rawPost(BODY));
-    await until(() => gate.arrivals === 1);
+    const started = await start();
+    const { gateway, client } = started;
+    const { raw, gate } = await submitHeld(started);
     const closed = gateway.close();
     const asked = new Promise<void>((resolve) => {
       client.onStatus = () => {

@@ -1,8 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { z } from 'zod';
+import type { Reply } from '../../../src/crypto/receipt.js';
 import { createGateway, type Gateway, type GatewayOptions } from '../../../src/gateway/gateway.js';
 import { problemSchema } from '../../../src/gateway/schemas.js';
-import { FakeClusterClient } from '../../support/fake-cluster-client.js';
+import { FakeClusterClient, Gate } from '../../support/fake-cluster-client.js';
 
 const machine: GatewayOptions['stateMachine'] = {
   name: 'key-value@1',
@@ -56,6 +57,19 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
     if (Date.now() > deadline) throw new Error(`never came true: ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+}
+
+/** A request that the gateway has taken and that the cluster will answer once the gate is opened; and its connection. */
+export async function submitHeld({
+  gateway,
+  client,
+}: Started): Promise<{ readonly raw: RawClient; readonly gate: Gate<Reply> }> {
+  const gate = new Gate<Reply>();
+  client.onSubmit = () => gate.wait();
+  const raw = await RawClient.connect(gateway.url);
+  raw.send(...rawPost(JSON.stringify(PUT)));
+  await until(() => gate.arrivals === 1);
+  return { raw, gate };
 }
 
 export interface Answer {

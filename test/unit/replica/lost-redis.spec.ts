@@ -19,6 +19,21 @@ describe('a Redis that has lost everything while the replicas live', () => {
     for (const key of cluster.broker.store.keys) cluster.broker.store.delete(key);
   }
 
+  /** All of them die, and go on from what Redis and the data folders hold. */
+  async function restartAll(): Promise<void> {
+    for (const { seat } of cluster.living) await cluster.crash(seat.index);
+    for (const { index } of cluster.seats) await cluster.startReplica(index);
+  }
+
+  /** In time it all is in Redis again: a restart loses nothing. */
+  async function expectToBeWrittenAgain(): Promise<void> {
+    await cluster.tick(noticedTicks);
+    const before = cluster.positions;
+    await restartAll();
+    await cluster.tick(20);
+    expect(cluster.positions).toEqual(before);
+  }
+
   it.each([
     { writes: 5, what: 'before the first checkpoint' },
     { writes: 21, what: 'after some' },
@@ -26,8 +41,7 @@ describe('a Redis that has lost everything while the replicas live', () => {
     await cluster.write(writes);
     wipe();
     await cluster.tick(noticedTicks);
-    for (const { index } of cluster.seats) await cluster.crash(index);
-    for (const { index } of cluster.seats) await cluster.startReplica(index);
+    await restartAll();
     await cluster.tick(20);
     expect(cluster.living.map(({ life }) => life.node.host.replica.lastExecuted)).toEqual([
       writes,
@@ -44,12 +58,7 @@ describe('a Redis that has lost everything while the replicas live', () => {
     await cluster.tick(20);
     wipe();
     await cluster.write(20);
-    await cluster.tick(noticedTicks);
-    const before = cluster.positions;
-    for (const { index } of cluster.seats) await cluster.crash(index);
-    for (const { index } of cluster.seats) await cluster.startReplica(index);
-    await cluster.tick(20);
-    expect(cluster.positions).toEqual(before);
+    await expectToBeWrittenAgain();
   });
 
   it('that was set back while it was away is written anew', async () => {
@@ -60,12 +69,7 @@ describe('a Redis that has lost everything while the replicas live', () => {
     for (const { name } of cluster.seats) cluster.broker.cut(name);
     cluster.broker.store.rollBack(old);
     for (const { name } of cluster.seats) cluster.broker.heal(name);
-    await cluster.tick(noticedTicks);
-    const before = cluster.positions;
-    for (const { index } of cluster.seats) await cluster.crash(index);
-    for (const { index } of cluster.seats) await cluster.startReplica(index);
-    await cluster.tick(20);
-    expect(cluster.positions).toEqual(before);
+    await expectToBeWrittenAgain();
   });
 
   it('is filled again in the middle of a view change, too', async () => {
@@ -74,8 +78,7 @@ describe('a Redis that has lost everything while the replicas live', () => {
     await cluster.write(3);
     wipe();
     await cluster.tick(noticedTicks);
-    for (const index of [1, 2, 3]) await cluster.crash(index);
-    for (const { index } of cluster.seats) await cluster.startReplica(index);
+    await restartAll();
     await cluster.write(1);
     await cluster.until('they agree', () => cluster.isAgreed);
   });
