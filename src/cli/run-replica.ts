@@ -31,6 +31,8 @@ const probeMs = 300;
 /** The file with promises in a replica's folder. */
 const promiseFile = 'promises';
 const instancesInFlightMax = 16;
+/** Of which so many may hold fewer operations than a batch takes. */
+const unfilledInFlightMax = 2;
 const resendTicks = 10;
 
 /** The connections of one replica; the two are one when the log is kept on the bus's Redis. */
@@ -178,6 +180,7 @@ function configurationOf(settings: Settings, { n, genesis }: Membership, self: R
     logSize,
     batchSize,
     instancesInFlightMax: Math.min(instancesInFlightMax, logSize),
+    unfilledInFlightMax,
     resendTicks,
     requestTimeoutTicks: Math.ceil(requestTimeoutMs / tickMs),
     viewChangeTimeoutTicks: Math.ceil(viewChangeTimeoutMs / tickMs),

@@ -4,10 +4,12 @@ import { encodeBundleBody } from '../wire/bundle.js';
 import type { Credential } from '../wire/credential.js';
 import type { Sealer } from '../wire/envelope.js';
 import { packets } from '../wire/packets.js';
+import { Patience } from './patience.js';
 import type { Submission } from './submission.js';
 
-/** An unanswered bundle is sent again after this time, doubling up to eight-fold, milliseconds. */
-const resendMs = 400;
+/** An unanswered bundle is not sent again before this time, milliseconds; the wait doubles up to eight-fold. */
+const resendMsMin = 400;
+const resendMsMax = 5_000;
 const doublingsMax = 3;
 /** Bytes of a bundle besides its operations: frame, credential, and each request's client and lengths. */
 const bundleOverheadBytes = 512;
@@ -37,11 +39,17 @@ export interface BundlerOptions {
 export class Bundler {
   private queued: Submission[] = [];
   private sent: SentBundle[] = [];
+  private readonly patience = new Patience(resendMsMin, resendMsMax);
 
   constructor(private readonly options: BundlerOptions) {}
 
   add(submission: Submission): void {
     this.queued.push(submission);
+  }
+
+  /** A request was answered after so many milliseconds. */
+  onAnswered(afterMs: number): void {
+    this.patience.observe(afterMs);
   }
 
   /** Sends what was queued since the last flush. */
@@ -63,7 +71,7 @@ export class Bundler {
 
   private repeat(bundle: SentBundle, now: number): void {
     bundle.resends++;
-    bundle.resendAt = now + resendMs * 2 ** Math.min(bundle.resends, doublingsMax);
+    bundle.resendAt = now + this.patience.ms * 2 ** Math.min(bundle.resends, doublingsMax);
     this.options.publish(packets('request', [bundle.frame]));
   }
 
@@ -80,7 +88,7 @@ export class Bundler {
     const { credential, sealer } = this.options;
     const lastSequence = this.options.reached() + limits.bundleLifetime;
     const frame = sealer.seal('request', encodeBundleBody(credential, lastSequence, submissions));
-    this.sent.push({ frame, lastSequence, submissions, resendAt: now + resendMs, resends: 0 });
+    this.sent.push({ frame, lastSequence, submissions, resendAt: now + this.patience.ms, resends: 0 });
     this.options.publish(packets('request', [frame]));
   }
 }

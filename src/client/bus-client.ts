@@ -3,6 +3,7 @@ import { membershipDocument, type Membership, type MembershipDocument } from '..
 import type { Reply } from '../crypto/receipt.js';
 import { QuorateError } from '../errors.js';
 import { limits } from '../pbft/configuration.js';
+import type { Request } from '../pbft/messages.js';
 import type { Channel, Subscription, SubscriptionListener } from '../ports/bus.js';
 import type { Publisher } from '../ports/publisher.js';
 import type { Signer, Verifier } from '../ports/signatures.js';
@@ -121,6 +122,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     this.scheduleFlush();
     try {
       const reply = await submission.promise;
+      this.bundler.onAnswered(this.options.now() - startedAt);
       if (options.idempotencyKey !== undefined) this.keyed.keep(client, bytes, reply);
       return reply;
     } finally {
@@ -219,18 +221,23 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   }
 
   private onReply(frame: Frame): void {
-    const contents = this.reader.read(frame);
+    const contents = this.reader.read(frame, (request) => this.awaited(request) !== undefined);
     if (contents === undefined) return;
     const { statement, replies } = contents;
     const awaited = replies.flatMap((reply) => {
-      const submission = this.submissions.get(`${reply.executed.client}\n${reply.executed.timestamp}`);
-      return submission === undefined || submission.isSettled ? [] : [{ submission, reply }];
+      const submission = this.awaited(reply.executed);
+      return submission === undefined ? [] : [{ submission, reply }];
     });
     // Once a request has its f+1 replies the others need no look at their signatures.
     if (awaited.length === 0 || !this.opener.verify(frame)) return;
     for (const { submission, reply } of awaited) {
       submission.add({ replica: frame.signer, signature: frame.signature, statement, reply });
     }
+  }
+
+  private awaited({ client, timestamp }: Pick<Request, 'client' | 'timestamp'>): Submission | undefined {
+    const submission = this.submissions.get(`${client}\n${timestamp}`);
+    return submission?.isSettled === false ? submission : undefined;
   }
 
   private onStatus(frame: Frame): void {

@@ -1,12 +1,15 @@
 import type { ReplyStatement } from '../pbft/effects.js';
+import type { Request } from '../pbft/messages.js';
 import { decoded, type Frame } from '../wire/frame.js';
-import { decodeReplyAttachment, decodeReplyBody, type ProvenReply } from '../wire/reply.js';
+import { decodeReplyAttachment, decodeReplyBody, hasAllLeaves, type ProvenReply } from '../wire/reply.js';
 
 /** What one replica says of a batch: its statement, and replies that are bound to it. */
 export interface ReadReplies {
   readonly statement: ReplyStatement;
   readonly replies: readonly ProvenReply[];
 }
+
+type RequestName = Pick<Request, 'client' | 'timestamp'>;
 
 /** Attachments that are remembered, and their bytes together. */
 const knownMax = 64;
@@ -17,16 +20,17 @@ export class ReplyReader {
   private readonly known = new Map<string, { readonly attachment: Buffer; readonly contents: ReadReplies }>();
   private bytes = 0;
 
-  /** What the frame says, if it is well-formed; its signature is not looked at. */
-  read({ body, attachment }: Frame): ReadReplies | undefined {
+  /** What the frame says to those who wait for it, if it is well-formed; its signature is not looked at. */
+  read({ body, attachment }: Frame, isAwaited: (request: RequestName) => boolean): ReadReplies | undefined {
     const name = body.toString('latin1');
     const known = this.known.get(name);
     if (known?.attachment.equals(attachment) === true) return known.contents;
     const contents = decoded(() => {
       const statement = decodeReplyBody(body);
-      return { statement, replies: decodeReplyAttachment(attachment, statement) };
+      return { statement, replies: decodeReplyAttachment(attachment, statement, isAwaited) };
     });
     if (contents === 'malformed-frame') return undefined;
+    if (!hasAllLeaves(attachment)) return contents;
     this.forget(name);
     this.known.set(name, { attachment, contents });
     this.bytes += attachment.length;

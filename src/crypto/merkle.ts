@@ -7,11 +7,17 @@ const prefixes = { leaf: 0x00, node: 0x01 } as const;
 const scratch = Buffer.alloc(1 + 2 * hashBytes);
 
 /** SHA-256(0x00 ‖ data): what a leaf enters the tree as (RFC 6962 §2.1). */
-export function leafHash(data: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(1 + data.length);
+export function leafHash(data: Buffer): Buffer {
+  return Buffer.from(latin1LeafHash(data, 0, data.length), 'latin1');
+}
+
+/** The same of a part of `data`, as 32 Latin-1 characters. */
+export function latin1LeafHash(data: Buffer, start: number, end: number): string {
+  const length = 1 + end - start;
+  const bytes = length <= scratch.length ? scratch.subarray(0, length) : Buffer.allocUnsafe(length);
   bytes[0] = prefixes.leaf;
-  bytes.set(data, 1);
-  return Buffer.from(sha256(bytes), 'latin1');
+  data.copy(bytes, 1, start, end);
+  return sha256(bytes);
 }
 
 /** SHA-256(0x01 ‖ left ‖ right). */
@@ -64,23 +70,33 @@ export class MerkleTree {
    * @throws {RangeError} when there is no such leaf
    */
   path(index: number): Buffer {
+    const starts = this.siblings(index);
+    const path = Buffer.allocUnsafe(starts.length * hashBytes);
+    for (const [step, start] of starts.entries()) {
+      this.nodes.copy(path, step * hashBytes, start, start + hashBytes);
+    }
+    return path;
+  }
+
+  /** The same, each in hexadecimal. @throws {RangeError} when there is no such leaf */
+  pathInHex(index: number): string[] {
+    return this.siblings(index).map((start) => this.nodes.toString('hex', start, start + hashBytes));
+  }
+
+  /** Where the nodes of a path begin. */
+  private siblings(index: number): number[] {
     if (!Number.isInteger(index) || index < 0 || index >= this.size) {
       throw new RangeError(`leaf ${index} of ${this.size}`);
     }
-    const path = Buffer.allocUnsafe(this.widths.length * hashBytes);
-    let length = 0;
+    const starts: number[] = [];
     let place = index;
     let first = 0;
     for (const width of this.widths) {
-      const sibling = place ^ 1;
-      if (sibling < width) {
-        const start = first + sibling * hashBytes;
-        length += this.nodes.copy(path, length, start, start + hashBytes);
-      }
+      if ((place ^ 1) < width) starts.push(first + (place ^ 1) * hashBytes);
       first += width * hashBytes;
       place >>>= 1;
     }
-    return path.subarray(0, length);
+    return starts;
   }
 
   /** Computes the level above the one that begins at byte `first` and has `width` nodes. */

@@ -44,6 +44,8 @@ export interface ConfigurationOptions {
   readonly batchSize: number;
   /** Instances that this replica as primary keeps under way at once. */
   readonly instancesInFlightMax: number;
+  /** With so many under way a batch waits until it is full, which gains more than waiting loses; without it none waits. */
+  readonly unfilledInFlightMax?: number;
   /** After this many ticks without progress a replica sends its votes again; doubles up to 32-fold. */
   readonly resendTicks: number;
   /** A request that is known and not executed for so many ticks without progress makes a backup suspect the primary. */

@@ -15,7 +15,7 @@ import { ViewChanges } from './view-changes.js';
 export interface ReplyProof {
   readonly root: Digest;
   /** Made when it is asked for: most are never needed. */
-  path(this: void, index: number): Uint8Array;
+  readonly path: (index: number) => Uint8Array;
 }
 
 /** What the core needs from outside: pure functions only. */

@@ -3,6 +3,7 @@ import type { Core, ReplyProof } from './core.js';
 import type { BatchReplies, CachedReply, Executed, ReplyLeaf, ReplyStatement } from './effects.js';
 import { invariant } from './invariant.js';
 import type { Batch, CommittedCertificate, Request } from './messages.js';
+import { RequestMap } from './request-map.js';
 import { sequence, type SequenceNumber } from './types.js';
 
 /** Executes what is committed, strictly in sequence order (rule 3, paper §4.2). */
@@ -20,18 +21,21 @@ export function executeReady(core: Core): void {
 function execute(core: Core, place: SequenceNumber, batch: Batch): void {
   // Never back, even if a faulty primary's batch was agreed by replicas that could not see its predecessor.
   core.lastTime = Math.max(core.lastTime, batch.time);
-  const executed = new Map<string, Executed>();
+  const executed: Executed[] = [];
+  const inBatch = new RequestMap<Executed>();
   const leaves: ReplyLeaf[] = [];
   const answers: { readonly gateway: string; readonly fresh: Executed[]; readonly cached: CachedReply[] }[] = [];
   for (const { gateway, requests } of batch.bundles) {
     const fresh: Executed[] = [];
     const cached: CachedReply[] = [];
     for (const request of requests) {
-      const name = `${request.client}\n${request.timestamp}`;
-      const standing = executed.has(name) ? 'executed' : core.clients.standing(request);
-      if (standing === 'fresh') executed.set(name, executeOnce(core, request, place, leaves));
-      const now = executed.get(name);
-      const before = core.clients.cached(request);
+      let now = inBatch.get(request);
+      if (now === undefined && core.clients.standing(request) === 'fresh') {
+        now = executeOnce(core, request, place, leaves);
+        executed.push(now);
+        inBatch.set(request, now);
+      }
+      const before = now === undefined ? core.clients.cached(request) : undefined;
       if (now !== undefined) fresh.push(now);
       else if (before !== undefined) cached.push(before);
     }
@@ -39,7 +43,7 @@ function execute(core: Core, place: SequenceNumber, batch: Batch): void {
   }
   const proof = core.environment.proveReplies(leaves);
   const statement: ReplyStatement = { view: batch.view, sequence: place, size: leaves.length, root: proof.root };
-  core.clients.add([...executed.values()].map((one) => cachedReply(one, statement, leaves, proof)));
+  core.clients.add(executed.map((one) => cachedReply(one, statement, leaves, proof)));
   core.lastExecuted = place;
   core.requests.executed(batch, place);
   core.timers.onProgress();
@@ -83,7 +87,11 @@ function sendReplies(
   answers: readonly { readonly gateway: string; readonly fresh: readonly Executed[]; readonly cached: CachedReply[] }[],
 ): void {
   const items = new Map<string, Executed[]>();
-  for (const { gateway, fresh } of answers) items.set(gateway, [...(items.get(gateway) ?? []), ...fresh]);
+  for (const { gateway, fresh } of answers) {
+    const known = items.get(gateway);
+    if (known === undefined) items.set(gateway, [...fresh]);
+    else known.push(...fresh);
+  }
   for (const [gateway, executed] of items) {
     if (executed.length > 0) core.emit({ kind: 'reply', gateway, replies, items: executed });
   }

@@ -11,10 +11,12 @@ import { sequence, type SequenceNumber } from './types.js';
  */
 export function propose(core: Core): void {
   if (!core.isPrimary || !core.isVoting) return;
-  const { instancesInFlightMax, batchSize } = core.configuration.options;
+  const { instancesInFlightMax, batchSize, unfilledInFlightMax = instancesInFlightMax } = core.configuration.options;
   while (core.requests.waitingCount > 0) {
     const place = sequence(Math.max(core.lastProposed, core.lastExecuted, core.settled) + 1);
-    if (place - core.lastExecuted > instancesInFlightMax || place > core.highWaterMark) return;
+    const inFlight = place - 1 - core.lastExecuted;
+    if (inFlight >= instancesInFlightMax || place > core.highWaterMark) return;
+    if (inFlight >= unfilledInFlightMax && core.requests.waitingOperations < batchSize) return;
     if (lacksBatch(core, place)) return;
     const time = Math.max(core.now, timeBefore(core, place));
     if (time > core.now + limits.clockToleranceMs) return; // our clock is so far behind that no backup would prepare

@@ -1,10 +1,9 @@
 import { limits } from './configuration.js';
 import type { ClientTable } from './client-table.js';
-import type { Batch, Request, RequestBundle } from './messages.js';
+import type { Batch, RequestBundle } from './messages.js';
 import type { RefusalReason } from './refusal.js';
+import { RequestMap } from './request-map.js';
 import type { Digest, SequenceNumber } from './types.js';
-
-const nameOf = (request: Request): string => `${request.client}\n${request.timestamp}`;
 
 /** A bundle that we know of, until its requests are executed. */
 interface Known {
@@ -25,14 +24,20 @@ export class Requests {
   private readonly known = new Map<Digest, Known>();
   private knownBytes = 0;
   private waiting = 0;
+  private waitingOperationsCount = 0;
   /** Requests in accepted, not yet executed batches. */
-  private readonly ordered = new Map<string, SequenceNumber>();
+  private readonly ordered = new RequestMap<SequenceNumber>();
 
   constructor(private readonly clients: ClientTable) {}
 
   /** Bundles that have no place in the order yet. */
   get waitingCount(): number {
     return this.waiting;
+  }
+
+  /** The operations in these. */
+  get waitingOperations(): number {
+    return this.waitingOperationsCount;
   }
 
   /** The oldest bundles without a place in the order. */
@@ -120,11 +125,10 @@ export class Requests {
       const known = this.known.get(bundle.digest) ?? this.add(bundle, tick, true);
       if (!known.isOrdered) {
         known.isOrdered = true;
-        this.waiting--;
+        this.countWaiting(bundle, -1);
       }
       for (const request of bundle.requests) {
-        const name = nameOf(request);
-        if (!this.ordered.has(name)) this.ordered.set(name, sequence);
+        if (this.ordered.get(request) === undefined) this.ordered.set(request, sequence);
       }
     }
   }
@@ -132,8 +136,10 @@ export class Requests {
   /** A new view begins: nothing has a place in it yet (rule 20). */
   forgetOrder(): void {
     this.ordered.clear();
-    for (const known of this.known.values()) known.isOrdered = false;
-    this.waiting = this.known.size;
+    for (const known of this.known.values()) {
+      if (known.isOrdered) this.countWaiting(known.bundle, 1);
+      known.isOrdered = false;
+    }
   }
 
   /** The batch at `sequence` was executed. */
@@ -141,8 +147,7 @@ export class Requests {
     for (const bundle of batch.bundles) {
       this.forget(bundle);
       for (const request of bundle.requests) {
-        const name = nameOf(request);
-        if (this.ordered.get(name) === sequence) this.ordered.delete(name);
+        if (this.ordered.get(request) === sequence) this.ordered.delete(request);
       }
     }
   }
@@ -152,7 +157,7 @@ export class Requests {
     return bundle.requests.some((request) => {
       if (this.clients.standing(request) !== 'fresh') return false;
       if (inBatch.get(request.client) === request.timestamp) return false;
-      const place = this.ordered.get(nameOf(request));
+      const place = this.ordered.get(request);
       return place === undefined || place === sequence;
     });
   }
@@ -161,7 +166,7 @@ export class Requests {
     const known = { bundle, since, isOrdered };
     this.known.set(bundle.digest, known);
     this.knownBytes += bundle.size;
-    if (!isOrdered) this.waiting++;
+    if (!isOrdered) this.countWaiting(bundle, 1);
     return known;
   }
 
@@ -170,7 +175,12 @@ export class Requests {
     if (known === undefined) return;
     this.known.delete(bundle.digest);
     this.knownBytes -= bundle.size;
-    if (!known.isOrdered) this.waiting--;
+    if (!known.isOrdered) this.countWaiting(bundle, -1);
+  }
+
+  private countWaiting(bundle: RequestBundle, sign: 1 | -1): void {
+    this.waiting += sign;
+    this.waitingOperationsCount += sign * bundle.requests.length;
   }
 }
 

@@ -1,10 +1,9 @@
-import { sha256 } from '../crypto/digest.js';
 import type { Batch, RequestBundle } from '../pbft/messages.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { view, type Digest } from '../pbft/types.js';
 import { decodeBundleBody, maySpeakFor } from '../wire/bundle.js';
 import type { Opener } from '../wire/envelope.js';
-import { decoded } from '../wire/frame.js';
+import { decoded, type Frame } from '../wire/frame.js';
 import { decodeBatch, digestOfBatchBytes, encodeBatch } from '../wire/phase.js';
 
 /** Verified bundles that are remembered, so that a PRE-PREPARE does not verify what the request channel brought. */
@@ -28,7 +27,8 @@ export interface BatchBookOptions {
 /** Makes bundles and batches out of verified bytes, and knows the bytes of each. */
 export class BatchBook {
   private readonly frames = new WeakMap<RequestBundle, Buffer>();
-  private readonly bundles = new Map<Digest, RequestBundle>();
+  /** By their signatures, as Latin-1. */
+  private readonly bundles = new Map<string, RequestBundle>();
   private bytes = 0;
 
   constructor(private readonly options: BatchBookOptions) {}
@@ -38,10 +38,12 @@ export class BatchBook {
    * operations are ones that the state machine takes (rule 9).
    */
   bundle(bytes: Buffer): RequestBundle | RefusalReason {
-    const id = sha256(bytes);
+    const frame = this.options.opener.openInner(bytes, 'request');
+    if (typeof frame === 'string') return frame;
+    const id = frame.signature.toString('latin1');
     const known = this.bundles.get(id);
-    if (known !== undefined) return known;
-    const bundle = this.decodeBundle(bytes, true);
+    if (known !== undefined && this.frameOf(known).equals(bytes)) return known;
+    const bundle = this.decodeBundle(frame, true);
     if (typeof bundle === 'string') return bundle;
     if (!bundle.requests.every(({ client }) => maySpeakFor(bundle.gateway, client))) return 'foreign-client';
     if (!bundle.requests.every(({ operation }) => this.options.isValidOperation(operation))) return 'invalid-operation';
@@ -68,7 +70,12 @@ export class BatchBook {
    * only their form is looked at.
    */
   agreed(bytes: Buffer): Batch | RefusalReason {
-    return decoded(() => decodeBatch(bytes, (frame) => this.decodeBundle(frame, false)));
+    return decoded(() =>
+      decodeBatch(bytes, (inner) => {
+        const frame = this.options.opener.openInner(inner, 'request');
+        return typeof frame === 'string' ? frame : this.decodeBundle(frame, false);
+      }),
+    );
   }
 
   encode({ view: proposedIn, time, bundles }: Pick<Batch, 'view' | 'time' | 'bundles'>): Buffer {
@@ -83,13 +90,11 @@ export class BatchBook {
     return digestOfBatchBytes(this.encode(content));
   }
 
-  private decodeBundle(bytes: Buffer, isToBeVerified: boolean): RequestBundle | RefusalReason {
-    const frame = this.options.opener.openInner(bytes, 'request');
-    if (typeof frame === 'string') return frame;
-    const contents = decoded(() => decodeBundleBody(frame.body, bytes.length));
+  private decodeBundle(frame: Frame, isToBeVerified: boolean): RequestBundle | RefusalReason {
+    const contents = decoded(() => decodeBundleBody(frame.body, frame.bytes.length));
     if (contents === 'malformed-frame') return contents;
     if (isToBeVerified && !this.options.opener.verify(frame)) return 'bad-signature';
-    this.frames.set(contents.bundle, bytes);
+    this.frames.set(contents.bundle, frame.bytes);
     return contents.bundle;
   }
 

@@ -10,6 +10,7 @@ export interface Profile {
   readonly logSize: number;
   readonly batchSize: number;
   readonly instancesInFlightMax: number;
+  readonly unfilledInFlightMax: number;
   readonly requestTimeoutTicks: number;
   readonly viewChangeTimeoutTicks: number;
   readonly resendTicks: number;
@@ -58,6 +59,7 @@ export function profileOf(seed: number, options: SimulationOptions = {}): Profil
   const drawn = {
     batchSize: random.pick([1, 2, 4, 16]),
     instancesInFlightMax: random.between(1, logSize),
+    unfilledInFlightMax: random.between(1, 4),
     viewChangeTimeoutTicks: requestTimeoutTicks + random.between(0, 8),
     resendTicks: random.between(3, 8),
     isSplit: random.chance(0.3),

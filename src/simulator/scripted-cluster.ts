@@ -106,6 +106,7 @@ export class ScriptedCluster {
       logSize,
       batchSize,
       instancesInFlightMax: logSize,
+      unfilledInFlightMax: logSize,
       requestTimeoutTicks,
       viewChangeTimeoutTicks,
       resendTicks: 10,

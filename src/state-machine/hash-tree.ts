@@ -141,7 +141,7 @@ export class HashTree extends TreeView {
     while (level.size > 0) {
       const above = new Set<number>();
       for (const node of level) {
-        this.set(node, hashOfPair(this.hashAt(2 * node), this.hashAt(2 * node + 1)));
+        this.set(node, this.hashOfChildren(node));
         if (node > 1) above.add(node >>> 1);
       }
       level = above;
@@ -152,6 +152,15 @@ export class HashTree extends TreeView {
   copy(): Pages {
     this.own.clear();
     return [...this.pages];
+  }
+
+  /** SHA-256(0x01 ‖ left child ‖ right child). */
+  private hashOfChildren(node: number): string {
+    const { page, place } = placeOf(2 * node);
+    const nodes = this.pages[page];
+    // The roots of two pages do not lie side by side.
+    if (place === 1 || nodes === undefined) return hashOfPair(this.hashAt(2 * node), this.hashAt(2 * node + 1));
+    return hashOfNode(nodes, place / 2);
   }
 
   private set(node: number, hash: string): void {

@@ -20,6 +20,8 @@ export interface Item {
  */
 export class MerkleMap<I extends Item> {
   private readonly buckets = new Map<number, Map<string, I>>();
+  /** The bucket of every key that is there: finding it again costs no hash. */
+  private readonly bucketOfKey = new Map<string, number>();
   private readonly tree = new HashTree();
   /** Buckets that were written since the tree was last right. */
   private readonly dirty = new Set<number>();
@@ -39,22 +41,23 @@ export class MerkleMap<I extends Item> {
   }
 
   get(key: string): I | undefined {
-    return this.buckets.get(bucketOf(key))?.get(key);
+    const bucket = this.bucketOfKey.get(key);
+    return bucket === undefined ? undefined : this.buckets.get(bucket)?.get(key);
   }
 
   /** How many items share this key's bucket, its own included if it is there. */
   sizeOfBucketOf(key: string): number {
-    return this.buckets.get(bucketOf(key))?.size ?? 0;
+    return this.buckets.get(this.find(key))?.size ?? 0;
   }
 
   set(item: I): void {
-    this.place(bucketOf(item.key), item.key, item);
+    this.place(this.find(item.key), item.key, item);
   }
 
   /** @returns whether it was there. */
   delete(key: string): boolean {
-    const bucket = bucketOf(key);
-    if (this.buckets.get(bucket)?.has(key) !== true) return false;
+    const bucket = this.bucketOfKey.get(key);
+    if (bucket === undefined) return false;
     this.place(bucket, key, undefined);
     return true;
   }
@@ -124,11 +127,21 @@ export class MerkleMap<I extends Item> {
     for (const [bucket, items] of snapshot.kept) if (!older.kept.has(bucket)) older.kept.set(bucket, items);
   }
 
+  private find(key: string): number {
+    return this.bucketOfKey.get(key) ?? bucketOf(key);
+  }
+
   private replace(bucket: number, items: readonly I[]): void {
     this.keepForSnapshots(bucket);
     const before = this.buckets.get(bucket);
-    for (const item of before?.values() ?? []) this.bytesHeld -= item.bytes;
-    for (const item of items) this.bytesHeld += item.bytes;
+    for (const item of before?.values() ?? []) {
+      this.bytesHeld -= item.bytes;
+      this.bucketOfKey.delete(item.key);
+    }
+    for (const item of items) {
+      this.bytesHeld += item.bytes;
+      this.bucketOfKey.set(item.key, bucket);
+    }
     this.count += items.length - (before?.size ?? 0);
     if (items.length === 0) this.buckets.delete(bucket);
     else this.buckets.set(bucket, new Map(items.map((item) => [item.key, item])));
@@ -140,8 +153,13 @@ export class MerkleMap<I extends Item> {
     const items = this.buckets.get(bucket) ?? new Map<string, I>();
     const sizeBefore = items.size;
     this.bytesHeld += (item?.bytes ?? 0) - (items.get(key)?.bytes ?? 0);
-    if (item === undefined) items.delete(key);
-    else items.set(key, item);
+    if (item === undefined) {
+      items.delete(key);
+      this.bucketOfKey.delete(key);
+    } else {
+      items.set(key, item);
+      this.bucketOfKey.set(key, bucket);
+    }
     this.count += items.size - sizeBefore;
     if (items.size === 0) this.buckets.delete(bucket);
     else this.buckets.set(bucket, items);

@@ -22,14 +22,15 @@ export const stateLimits = {
 } as const;
 
 const entryPrefix = 0x02;
+/** Used again and again. */
+const hashing = new Writer();
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** One key with its value. */
 export class Entry implements Item {
   private frozen: Json | undefined;
-  /** SHA-256(0x02 ‖ str key ‖ canonical JSON). */
-  readonly hash: string;
+  private hashed: string | undefined;
 
   constructor(
     readonly key: string,
@@ -37,8 +38,12 @@ export class Entry implements Item {
     readonly text: string,
     /** Bytes of key and text, and the overhead. */
     readonly bytes: number,
-  ) {
-    this.hash = sha256Latin1(new Writer().u8(entryPrefix).text(key).raw(Buffer.from(text)).done());
+  ) {}
+
+  /** SHA-256(0x02 ‖ str key ‖ canonical JSON); made when it is first asked for: many are written over before that. */
+  get hash(): string {
+    this.hashed ??= sha256Latin1(hashing.restart().u8(entryPrefix).text(this.key).raw(Buffer.from(this.text)).view());
+    return this.hashed;
   }
 
   /** Deeply frozen; made when it is first asked for. */

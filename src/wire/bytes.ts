@@ -12,6 +12,9 @@ const high = 2 ** 32;
 const digestBytes = 32;
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** The text that was read last: in a list of requests it is the same client again and again. */
+let lastText: { readonly bytes: Buffer; readonly text: string } | undefined;
+
 /** Reads big-endian fields. Every length is capped by the caller; nothing is copied but text. */
 export class Reader {
   private offset = 0;
@@ -57,11 +60,13 @@ export class Reader {
     const length = this.u16();
     demand(length <= bytesMax, 'text too long');
     const bytes = this.take(length);
+    if (lastText?.bytes.equals(bytes) === true) return lastText.text;
     try {
-      return strictUtf8.decode(bytes);
+      lastText = { bytes: Buffer.from(bytes), text: strictUtf8.decode(bytes) };
     } catch {
       throw new Malformed('not UTF-8');
     }
+    return lastText.text;
   }
 
   /** u32 length and bytes. */

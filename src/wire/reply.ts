@@ -2,10 +2,12 @@ import { limits } from '../pbft/configuration.js';
 import type { BatchReplies, CachedReply, Executed, ReplyLeaf, ReplyStatement } from '../pbft/effects.js';
 import { digest, sequence, view, type Digest } from '../pbft/types.js';
 import { sha256 } from '../crypto/digest.js';
-import { hashBytes, leafHash, MerkleTree, rootFromPath, splitPath } from '../crypto/merkle.js';
+import { hashBytes, latin1LeafHash, leafHash, MerkleTree, rootFromPath, splitPath } from '../crypto/merkle.js';
 import { Reader, Writer, demand } from './bytes.js';
 import { digestOfRequest } from './bundle.js';
 
+/** A leaf: request digest ‖ result digest. */
+const leafBytes = 2 * hashBytes;
 /** A path in a tree of `limits.batchOperationsMax` leaves. */
 const pathBytesMax = Math.ceil(Math.log2(limits.batchOperationsMax)) * hashBytes;
 /** Bytes of results that one reply frame carries; more go into further frames. */
@@ -13,6 +15,8 @@ const resultBytesPerFrame = 1024 * 1024;
 
 /** What comes with a statement: all leaves of the batch, or each reply's own path where the leaves are gone. */
 const forms = { leaves: 0, paths: 1 } as const;
+
+type RequestName = Pick<Executed, 'client' | 'timestamp'>;
 
 /** One reply out of a verified attachment. */
 export interface ProvenReply {
@@ -23,19 +27,37 @@ export interface ProvenReply {
 }
 
 /** SHA-256(0x00 ‖ request digest ‖ result digest). */
-export function hashOfLeaf({ requestDigest, resultDigest }: ReplyLeaf): Buffer {
-  return leafHash(Buffer.from(requestDigest + resultDigest, 'hex'));
+export function hashOfLeaf(leaf: ReplyLeaf): Buffer {
+  return leafHash(bytesOf([leaf]));
 }
 
-function treeOver(leaves: readonly ReplyLeaf[]): MerkleTree {
-  const hashes = Buffer.allocUnsafe(leaves.length * hashBytes);
-  for (const [index, leaf] of leaves.entries()) hashes.set(hashOfLeaf(leaf), index * hashBytes);
+/** A batch's leaves as bytes: they are hashed once, and sent to each gateway that has a request in it. */
+const encodedLeaves = new WeakMap<readonly ReplyLeaf[], Buffer>();
+
+function bytesOf(leaves: readonly ReplyLeaf[]): Buffer {
+  const known = encodedLeaves.get(leaves);
+  if (known !== undefined) return known;
+  const bytes = Buffer.allocUnsafe(leaves.length * leafBytes);
+  for (const [index, { requestDigest, resultDigest }] of leaves.entries()) {
+    bytes.write(requestDigest, index * leafBytes, 'hex');
+    bytes.write(resultDigest, index * leafBytes + hashBytes, 'hex');
+  }
+  encodedLeaves.set(leaves, bytes);
+  return bytes;
+}
+
+/** The tree over leaves that lie one after the other. */
+function treeOver(leaves: Buffer): MerkleTree {
+  const hashes = Buffer.allocUnsafe(leaves.length / 2);
+  for (let start = 0; start < leaves.length; start += leafBytes) {
+    hashes.write(latin1LeafHash(leaves, start, start + leafBytes), start / 2, 'latin1');
+  }
   return new MerkleTree(hashes);
 }
 
 /** The root over a batch's replies, and each one's path to it. */
 export function proveReplies(leaves: readonly ReplyLeaf[]): { root: Digest; path: (index: number) => Uint8Array } {
-  const tree = treeOver(leaves);
+  const tree = treeOver(bytesOf(leaves));
   return { root: digest(tree.root.toString('hex')), path: (index) => tree.path(index) };
 }
 
@@ -56,8 +78,7 @@ export function decodeReplyBody(body: Buffer): ReplyStatement {
 /** Form 0: u8 0 ‖ all leaves of the batch: u16 count × 64 bytes ‖ u16 count × item. Several when results are large. */
 export function encodeReplyAttachments({ leaves }: BatchReplies, items: readonly Executed[]): Buffer[] {
   return chunksOf(items, (item) => item.result.length).map((chunk) => {
-    const writer = new Writer().u8(forms.leaves);
-    writer.list(leaves, (leaf) => writer.digest(leaf.requestDigest).digest(leaf.resultDigest));
+    const writer = new Writer().u8(forms.leaves).u16(leaves.length).raw(bytesOf(leaves));
     return writer.list(chunk, (item) => writeItem(writer, item)).done();
   });
 }
@@ -89,47 +110,63 @@ function writeItem(writer: Writer, item: Executed): Writer {
 }
 
 /**
- * The replies in an attachment, each bound to the statement's root.
+ * The replies in an attachment, each bound to the statement's root. Of those that come with paths of their own, only the
+ * ones that `isAwaited` are looked at closely.
  * @throws {Malformed}
  */
-export function decodeReplyAttachment(attachment: Buffer, statement: ReplyStatement): ProvenReply[] {
+export function decodeReplyAttachment(
+  attachment: Buffer,
+  statement: ReplyStatement,
+  isAwaited: (request: RequestName) => boolean = () => true,
+): ProvenReply[] {
   const reader = new Reader(attachment);
   const form = reader.u8();
   demand(form === forms.leaves || form === forms.paths, 'an unknown form of replies');
-  const replies = form === forms.leaves ? readUnderLeaves(reader, statement) : readWithPaths(reader, statement);
+  const replies =
+    form === forms.leaves ? readUnderLeaves(reader, statement) : readWithPaths(reader, statement, isAwaited);
   reader.end();
   return replies;
 }
 
+/** Whether an attachment holds all leaves of its batch: the same to the byte from every replica. */
+export function hasAllLeaves(attachment: Buffer): boolean {
+  return attachment[0] === forms.leaves;
+}
+
 function readUnderLeaves(reader: Reader, statement: ReplyStatement): ProvenReply[] {
-  const leaves = reader.list(limits.batchOperationsMax, (): ReplyLeaf => {
-    return { requestDigest: reader.digest(), resultDigest: reader.digest() };
-  });
-  demand(leaves.length === statement.size && leaves.length > 0, 'another number of leaves than was signed');
+  const size = reader.u16();
+  demand(size === statement.size && size > 0, 'another number of leaves than was signed');
+  demand(size <= limits.batchOperationsMax, 'more leaves than a batch has');
+  const leaves = reader.take(size * leafBytes);
   const tree = treeOver(leaves);
   demand(tree.root.toString('hex') === statement.root, 'another root than was signed');
   return reader.list(limits.batchOperationsMax, () => {
-    const { executed, resultDigest } = readItem(reader);
-    const leaf = leaves[executed.index];
-    demand(leaf?.requestDigest === executed.requestDigest, 'a reply to another request than its leaf says');
-    demand(leaf.resultDigest === resultDigest, 'another result than its leaf says');
-    return { executed, resultDigest, path: () => inHex(tree.path(executed.index)) };
+    const { executed, resultDigest } = executedOf(readItem(reader));
+    const start = executed.index * leafBytes;
+    demand(executed.index < size, 'a reply to no leaf');
+    const isItsRequest = leaves.toString('hex', start, start + hashBytes) === executed.requestDigest;
+    demand(isItsRequest, 'a reply to another request than its leaf says');
+    const isItsResult = leaves.toString('hex', start + hashBytes, start + leafBytes) === resultDigest;
+    demand(isItsResult, 'another result than its leaf says');
+    return { executed, resultDigest, path: () => tree.pathInHex(executed.index) };
   });
 }
 
-function readWithPaths(reader: Reader, { size, root }: ReplyStatement): ProvenReply[] {
-  return reader.list(limits.batchOperationsMax, () => {
-    const { executed, resultDigest } = readItem(reader);
-    const path = readPath(reader.blob(pathBytesMax));
+function readWithPaths(
+  reader: Reader,
+  { size, root }: ReplyStatement,
+  isAwaited: (request: RequestName) => boolean,
+): ProvenReply[] {
+  const items = reader.list(limits.batchOperationsMax, () => [readItem(reader), reader.blob(pathBytesMax)] as const);
+  return items.flatMap(([item, pathBytes]) => {
+    if (!isAwaited(item)) return [];
+    const { executed, resultDigest } = executedOf(item);
+    const path = readPath(pathBytes);
     const leaf = hashOfLeaf({ requestDigest: executed.requestDigest, resultDigest });
     const reached = rootFromPath(leaf, executed.index, size, path);
     demand(reached?.toString('hex') === root, 'a path that does not lead to the signed root');
     return { executed, resultDigest, path: () => path.map((node) => node.toString('hex')) };
   });
-}
-
-function inHex(path: Buffer): string[] {
-  return splitPath(path).map((node) => node.toString('hex'));
 }
 
 /** @throws {Malformed} */
@@ -138,12 +175,22 @@ export function readPath(bytes: Uint8Array): Buffer[] {
   return splitPath(Buffer.from(bytes));
 }
 
-function readItem(reader: Reader): { executed: Executed; resultDigest: Digest } {
-  const index = reader.u32();
-  const client = reader.text(80);
-  const timestamp = reader.u64();
-  const operationDigest = reader.digest();
-  const result = reader.blob(limits.resultBytesMax);
+type Item = Omit<Executed, 'requestDigest'>;
+
+function readItem(reader: Reader): Item {
+  return {
+    index: reader.u32(),
+    client: reader.text(80),
+    timestamp: reader.u64(),
+    operationDigest: reader.digest(),
+    result: reader.blob(limits.resultBytesMax),
+  };
+}
+
+function executedOf({ index, client, timestamp, operationDigest, result }: Item): {
+  executed: Executed;
+  resultDigest: Digest;
+} {
   const requestDigest = digestOfRequest(client, timestamp, operationDigest);
   const executed = { client, timestamp, requestDigest, operationDigest, result, index };
   return { executed, resultDigest: sha256(result) };

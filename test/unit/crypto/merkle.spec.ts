@@ -32,7 +32,7 @@ function rootOfTheRfc(hashes: readonly Buffer[]): Buffer {
 
 const someLeaves = fc
   .array(fc.uint8Array({ maxLength: 8 }), { minLength: 1, maxLength: 70 })
-  .map((data) => data.map(leafHash));
+  .map((data) => data.map((bytes) => leafHash(Buffer.from(bytes))));
 const treeAndIndex = someLeaves.chain((hashes) =>
   fc.record({ hashes: fc.constant(hashes), index: fc.nat({ max: hashes.length - 1 }) }),
 );

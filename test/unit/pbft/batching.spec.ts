@@ -117,6 +117,16 @@ describe('several instances', () => {
     expect(after[0]?.sequence).toBe(4);
   });
 
+  it('wait beyond a number of them until a batch is full', () => {
+    const replica = primary({ instancesInFlightMax: 4, unfilledInFlightMax: 2, batchSize: 3 });
+    const first = proposals(replica.submit(...[1, 2, 3, 4].map((timestamp) => ask('c', timestamp))));
+    expect(first.map(contents)).toEqual([['c#1'], ['c#2']]);
+    expect(proposals(replica.submit(ask('c', 5))).map(contents)).toEqual([['c#3', 'c#4', 'c#5']]);
+    expect(proposals(replica.submit(ask('c', 6)))).toEqual([]);
+    finish(replica, first[0]!);
+    expect(finish(replica, first[1]!).map(contents)).toEqual([['c#6']]);
+  });
+
   it('must be at least one, and no more than the log holds', () => {
     expect(() => primary({ instancesInFlightMax: 0 })).toThrow('invariant violated');
     expect(() => primary({ instancesInFlightMax: 33, logSize: 32 })).toThrow('invariant violated');

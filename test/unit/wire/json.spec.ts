@@ -44,6 +44,8 @@ describe('canonical JSON (RFC 8785)', () => {
 
   it.each([
     ['NaN', NaN],
+    ['a function', { a: () => 1 }],
+    ['a function out of order', { b: () => 1, a: 1 }],
     ['infinity', [Infinity]],
     ['half a pair', '\ud800'],
     ['a key of half a pair', { '\udc00': 1 }],
