@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { describeMachine } from './measure/machine.mjs';
 import { CleanUp } from './processes/cleanup.mjs';
 import { PROFILES_VARIABLE } from './processes/profiling.mjs';
-import { quickWorkloads, workloads } from './workloads/index.mjs';
+import { fullWorkloads, quickWorkloads, workloads } from './workloads/index.mjs';
 
 export { curveSvg } from './report/curve-svg.mjs';
 export { textOf } from './report/text.mjs';
@@ -13,7 +13,7 @@ const EXIT_INTERRUPTED = { SIGINT: 130, SIGTERM: 143 };
  * Runs workloads one after the other. Whatever it starts has ended when it returns, throws or is interrupted.
  *
  * @param {object} options
- * @param {string[]} options.only names of workloads; empty: all, or those of a quick run
+ * @param {string[]} options.only names of workloads; empty: those of a full or of a quick run
  * @param {boolean} options.quick
  * @param {number} options.runs of each figure
  * @param {number} options.warmupMs
@@ -26,25 +26,32 @@ const EXIT_INTERRUPTED = { SIGINT: 130, SIGTERM: 143 };
  * @param {(line: string) => void} report hears what goes on
  */
 export async function bench(options, report) {
-  const byDefault = options.quick ? quickWorkloads : workloads;
+  const byDefault = options.quick ? quickWorkloads : fullWorkloads;
   const chosen = options.only.length === 0 ? byDefault : workloads.filter(({ name }) => options.only.includes(name));
   if (options.cpuProf !== undefined) {
     mkdirSync(options.cpuProf, { recursive: true });
     process.env[PROFILES_VARIABLE] = options.cpuProf; // every process that is started here reads it
   }
   const cleanUp = new CleanUp();
-  const release = endOnSignals(cleanUp);
+  const signals = endOnSignals(cleanUp);
   const sections = [];
   const machine = describeMachine();
   try {
     for (const { name, title, run } of chosen) {
       report(`${title} …`);
-      const result = await cleanUp.within((inner) => run({ name, options, cleanUp: inner, report, machine }));
-      sections.push({ name, title, ...result });
+      try {
+        const result = await cleanUp.within((inner) => run({ name, options, cleanUp: inner, report, machine }));
+        sections.push({ name, title, ...result });
+      } catch (error) {
+        if (signals.areCaught) throw error;
+        // What was measured before is worth keeping.
+        report(`  failed: ${error.message}`);
+        sections.push({ name, title, error: error.message });
+      }
     }
   } finally {
     await cleanUp.run();
-    release();
+    signals.release();
   }
   const ratios = Object.assign({}, ...sections.map((section) => section.ratios ?? {}));
   return { machine, settings: describeSettings(options), sections, ratios };
@@ -56,27 +63,24 @@ export const workloadNames = workloads.map(({ name }) => name);
 function endOnSignals(cleanUp) {
   const kill = () => cleanUp.kill();
   process.once('exit', kill);
+  let areCaught = false;
   const handlers = Object.entries(EXIT_INTERRUPTED).map(([signal, code]) => {
     const handler = () => {
+      areCaught = true;
       // Whoever waits for what ends now must not go on; the second signal finds the default, which ends us at once.
       void cleanUp.run().finally(() => process.exit(code));
     };
     process.once(signal, handler);
     return [signal, handler];
   });
-  return () => {
-    process.off('exit', kill);
-    for (const [signal, handler] of handlers) process.off(signal, handler);
-  };
-}
-
-function describeMachine() {
   return {
-    cores: availableParallelism(),
-    processor: cpus()[0]?.model.trim() ?? 'unknown',
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    system: `${process.platform} ${release()}`,
-    node: process.versions.node,
+    get areCaught() {
+      return areCaught;
+    },
+    release() {
+      process.off('exit', kill);
+      for (const [signal, handler] of handlers) process.off(signal, handler);
+    },
   };
 }
 

@@ -8,16 +8,19 @@ import { profileOnSignal } from './profiling.mjs';
  */
 export function answer(methods) {
   profileOnSignal(JSON.parse(process.argv[2]).name);
+  const send = (message) => {
+    if (!process.connected) process.exit(0);
+    process.send(message, () => undefined);
+  };
   process.on('message', async ({ id, method, argument }) => {
     try {
-      const result = await methods[method](argument);
-      process.send?.({ id, result });
+      send({ id, result: await methods[method](argument) });
     } catch (error) {
-      process.send?.({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      send({ id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     }
   });
   process.on('disconnect', () => process.exit(0));
   // A Ctrl-C reaches the whole group; the parent ends us in its order.
   process.on('SIGINT', () => undefined);
-  process.send?.({ ready: true });
+  send({ ready: true });
 }

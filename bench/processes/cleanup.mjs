@@ -1,12 +1,18 @@
 /** What was started and has to be ended, last first: at the end of the work, when it fails, on Ctrl-C. */
 export class CleanUp {
   #steps = [];
+  #isOver = false;
 
   /**
    * @param {() => Promise<void> | void} end in good order
    * @param {() => void} [kill] at once, when this process exits in the middle of it all
+   * @throws {Error} when all was ended meanwhile, as a Ctrl-C does: then this is killed as well
    */
   add(end, kill = () => undefined) {
+    if (this.#isOver) {
+      kill();
+      throw new Error('it was interrupted');
+    }
     this.#steps.push({ end, kill });
   }
 
@@ -24,10 +30,12 @@ export class CleanUp {
   }
 
   async run() {
+    this.#isOver = true;
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step.end();
   }
 
   kill() {
+    this.#isOver = true;
     for (const { kill } of this.#steps.splice(0).reverse()) kill();
   }
 }

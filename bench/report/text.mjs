@@ -1,3 +1,5 @@
+import { machineText } from '../measure/machine.mjs';
+
 /** A column for each figure that some row of the section has. */
 const COLUMNS = [
   { title: 'requests/s', of: ({ perSecond }) => perSecond && withSpread(perSecond, whole) },
@@ -13,9 +15,8 @@ const COLUMNS = [
 
 /** The report for people. */
 export function textOf({ machine, settings, sections, ratios }) {
-  const { cores, processor, memoryGiB, system, node, redis } = machine;
   const head = [
-    `${cores} × ${processor}, ${memoryGiB} GiB, ${system}; Node.js ${node}, Redis ${redis ?? 'not used'}`,
+    machineText(machine),
     Object.entries(settings)
       .map(([name, value]) => `${name} ${value}`)
       .join(', '),
@@ -26,8 +27,10 @@ export function textOf({ machine, settings, sections, ratios }) {
   return [head.join('\n'), ...parts, lines.join('\n')].join('\n\n');
 }
 
-function sectionText({ title, rows = [], notes = [], skipped }) {
+function sectionText({ title, rows = [], notes = [], skipped, error }) {
   if (skipped !== undefined) return `${title}\n  skipped: ${skipped}`;
+  if (error !== undefined) return `${title}\n  FAILED: ${error}`;
+  if (rows.length === 0) return [title, ...notes.map((note) => `  ${note}`)].join('\n');
   const shown = COLUMNS.filter(({ of }) => rows.some((row) => of(row) !== undefined));
   const header = ['', ...shown.map((column) => column.title)];
   const body = rows.map((row) => [row.label, ...shown.map(({ of }) => of(row) ?? '–')]);

@@ -1,8 +1,10 @@
+import { performance } from 'node:perf_hooks';
+
 /**
  * So many clients, each of which sends its next request when the last one is answered: every other request increments a
  * counter, the others write a value.
  */
-export function clientsOf(client, { requests, inFlight, keys, valueBytes }) {
+export function clientsOf(client, meter, { requests, inFlight, keys, valueBytes }) {
   let sent = 0;
   const counters = new Map();
   const value = 'x'.repeat(valueBytes);
@@ -32,9 +34,11 @@ export function clientsOf(client, { requests, inFlight, keys, valueBytes }) {
     async send(index) {
       const key = `key-${index % keys}`;
       const isCounter = index % 2 === 0;
+      const startedAt = performance.now();
       try {
         await client.submit(isCounter ? { op: 'increment', key: `n-${key}` } : { op: 'put', key, value });
         state.acknowledged++;
+        meter.answered(startedAt);
         if (isCounter) counters.set(`n-${key}`, (counters.get(`n-${key}`) ?? 0) + 1);
       } catch (error) {
         if (error.code !== 'no-quorum' && error.code !== 'bus-unavailable') throw error;

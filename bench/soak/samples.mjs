@@ -3,8 +3,8 @@ import { performance } from 'node:perf_hooks';
 
 const MIB = 2 ** 20;
 
-/** Takes a sample: how far the cluster is, how much memory each process has, what is in Redis. */
-export function sampler({ redis, cluster, client, clients }) {
+/** Takes a sample: how far the cluster is, how fast it was since the last one, how much memory each process has, what is in Redis. */
+export function sampler({ redis, cluster, client, clients, meter, report }) {
   const started = performance.now();
   const members = [...cluster.replicaNames, ...cluster.gatewayNames, 'redis'];
   let last = { acknowledged: 0, seconds: 0 };
@@ -15,10 +15,14 @@ export function sampler({ redis, cluster, client, clients }) {
     const info = await redis.info('memory');
     const kinds = await keysByKind(redis);
     const { replicas, view } = client.status();
+    const { p50Ms, p99Ms } = meter.take();
+    meter.mark();
     const sample = {
       acknowledged,
       seconds,
       perSecond: (acknowledged - last.acknowledged) / Math.max(seconds - last.seconds, 0.001),
+      p50Ms,
+      p99Ms,
       view,
       executed: Math.max(...replicas.map(({ lastExecuted }) => lastExecuted ?? 0)),
       stable: Math.min(...replicas.map(({ stableCheckpoint }) => stableCheckpoint ?? 0)),
@@ -31,16 +35,17 @@ export function sampler({ redis, cluster, client, clients }) {
       kinds,
     };
     last = { acknowledged, seconds };
-    console.log(line(sample));
+    report(line(sample));
     return sample;
   };
 }
 
-function line({ acknowledged, seconds, perSecond, view, executed, stable, rss, redisMiB, keys, kinds }) {
+function line({ acknowledged, seconds, perSecond, p50Ms, p99Ms, view, executed, stable, rss, redisMiB, keys, kinds }) {
   const memory = Object.entries(rss).map(([name, size]) => `${name} ${size.toFixed(0)}`);
   const counts = Object.entries(kinds).map(([kind, count]) => `${kind} ${count}`);
   return [
     `${String(acknowledged).padStart(9)} acknowledged, ${seconds.toFixed(0).padStart(5)} s, ${perSecond.toFixed(0).padStart(5)}/s`,
+    `p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`,
     `view ${view}, executed ${executed}, stable ${stable}`,
     `MiB: ${memory.join(' ')}, in Redis ${redisMiB.toFixed(1)}`,
     `keys ${keys}: ${counts.join(' ')}`,

@@ -1,4 +1,5 @@
 import { curve } from './curve.mjs';
+import { drift } from './drift.mjs';
 import { etcd } from './etcd.mjs';
 import { growth } from './growth.mjs';
 import { halfLoad } from './half-load.mjs';
@@ -9,11 +10,14 @@ import { saturation } from './saturation.mjs';
 import { appendfsync, oneDown, replicas, sizes } from './shapes.mjs';
 import { unloaded } from './unloaded.mjs';
 
-/** Everything that the bench can measure, in the order in which it does. */
-export const workloads = [
+/** What a full run measures, in this order. */
+export const fullWorkloads = [
   ...[unloaded, saturation, rest, curve, sizes, replicas, oneDown, primaryKilled, appendfsync],
   ...[halfLoad, growth, overload, etcd],
 ];
 
 /** What a quick run measures, unless it is told what to. */
 export const quickWorkloads = [unloaded, saturation, rest, curve, oneDown, primaryKilled, etcd];
+
+/** Everything that can be asked for; a million requests take as long as all the rest. */
+export const workloads = [...fullWorkloads, drift];

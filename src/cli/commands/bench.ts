@@ -33,7 +33,7 @@ interface BenchOptions {
 }
 
 interface Report {
-  readonly sections: readonly { readonly curve?: unknown }[];
+  readonly sections: readonly { readonly curve?: unknown; readonly error?: string }[];
 }
 
 interface Bench {
@@ -44,7 +44,7 @@ interface Bench {
 }
 
 const FULL = { runs: '5', seconds: '5', warmup: '2' };
-const QUICK = { runs: '3', seconds: '2', warmup: '1' };
+const QUICK = { runs: '3', seconds: '1.5', warmup: '0.7' };
 
 export function addBench(program: Command, context: Context): void {
   program
@@ -69,6 +69,7 @@ export function addBench(program: Command, context: Context): void {
       'after',
       `
 What is compared runs in turn, in the same run, on a Redis that is started for it; all of it is gone at the end.
+Exits with 1 when something could not be measured.
 
 Examples:
   $ quorate bench --quick
@@ -89,6 +90,7 @@ async function run(context: Context, options: Options): Promise<void> {
   const report = await bench(asked, (line) => context.stderr.write(`${line}\n`));
   const curve = report.sections.find((section) => section.curve !== undefined)?.curve;
   if (options.svg !== undefined && curve !== undefined) await writeFile(options.svg, curveSvg(curve));
+  if (report.sections.some(({ error }) => error !== undefined)) context.exitCode = 1;
   print(context, options.json === true ? JSON.stringify(report, undefined, 2) : textOf(report));
 }
 

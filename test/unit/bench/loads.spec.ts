@@ -133,5 +133,13 @@ describe('the clean-up', () => {
     cleanUp.kill();
     await cleanUp.run();
     expect(done).toEqual(['killed']);
+    // What starts only now is killed, too.
+    expect(() =>
+      cleanUp.add(
+        () => undefined,
+        () => void done.push('late'),
+      ),
+    ).toThrow('interrupted');
+    expect(done).toEqual(['killed', 'late']);
   });
 });

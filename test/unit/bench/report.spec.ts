@@ -21,6 +21,7 @@ const REPORT = {
         { label: 'floor', perSecond: figure(50_000), failed: { refused: 7 }, processorUs: {} },
       ],
     },
+    { title: 'Overload', error: 'no-quorum' },
     { title: 'Beside etcd', skipped: 'etcd is not installed' },
   ],
   ratios: { saturationToFloor: { median: 0.3, min: 0.25, max: 0.35, runs: [0.3] } },
@@ -46,7 +47,8 @@ describe('the table', () => {
     expect(lines[header + 1]).toHaveLength(lines[header]!.length);
   });
 
-  it('says what was skipped, what is to be noted, and the ratios', () => {
+  it('says what failed, what was skipped, what is to be noted, and the ratios', () => {
+    expect(text).toContain('Overload\n  FAILED: no-quorum');
     expect(text).toContain('Beside etcd\n  skipped: etcd is not installed');
     expect(text).toContain('  a note');
     expect(text).toContain('saturationToFloor: 0.30 (0.25–0.35)');
