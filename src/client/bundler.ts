@@ -7,10 +7,9 @@ import { packets } from '../wire/packets.js';
 import { Patience } from './patience.js';
 import type { Submission } from './submission.js';
 
-/** An unanswered bundle is not sent again before this time, milliseconds; the wait doubles up to eight-fold. */
+/** An unanswered bundle is not sent again before this time, milliseconds; the wait doubles each time, up to the longest. */
 const resendMsMin = 400;
-const resendMsMax = 5_000;
-const doublingsMax = 3;
+const resendMsMax = 3_200;
 /** Bytes of a bundle besides its operations: frame, credential, and each request's client and lengths. */
 const bundleOverheadBytes = 512;
 const requestOverheadBytes = 128;
@@ -71,7 +70,7 @@ export class Bundler {
 
   private repeat(bundle: SentBundle, now: number): void {
     bundle.resends++;
-    bundle.resendAt = now + this.patience.ms * 2 ** Math.min(bundle.resends, doublingsMax);
+    bundle.resendAt = now + Math.min(resendMsMax, this.patience.ms * 2 ** bundle.resends);
     this.options.publish(packets('request', [bundle.frame]));
   }
 

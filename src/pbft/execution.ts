@@ -13,9 +13,18 @@ export function executeReady(core: Core): void {
     const slot = core.log.get(next);
     if (slot?.committed === undefined) return;
     execute(core, next, slot.committed);
-    // What we only learnt from a certificate shows no view change anything; what we may have said there is promised.
-    if (slot.prePrepare === undefined && slot.prepared === undefined) core.log.drop(next);
+    dropCertificate(core, sequence(Math.max(0, next - core.configuration.options.logSize)));
   }
+}
+
+/**
+ * What we only learnt from a certificate shows no view change anything, and what we may have said there is promised: it
+ * stays for those who are a little behind, and then goes, even while no checkpoint of ours is stable.
+ */
+function dropCertificate(core: Core, place: SequenceNumber): void {
+  const slot = core.log.get(place);
+  if (slot?.certificate === undefined || place > core.lastExecuted) return;
+  if (slot.prePrepare === undefined && slot.prepared === undefined) core.log.drop(place);
 }
 
 function execute(core: Core, place: SequenceNumber, batch: Batch): void {
@@ -131,6 +140,7 @@ export function onCertificate(core: Core, certificate: CommittedCertificate): vo
   const slot = core.log.open(place);
   if (slot.committed !== undefined) return core.emit({ kind: 'refused', reason: 'duplicate' });
   slot.committed = batch;
+  slot.certificate = certificate;
   core.requests.order(batch, place, core.ticks);
   core.emit({ kind: 'persist', message: certificate });
   executeReady(core);

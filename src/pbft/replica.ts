@@ -157,7 +157,7 @@ export class Replica {
     if (slot?.committed === undefined) return undefined;
     const { q } = this.core.configuration;
     const commits = votesFor(slot.commits, slot.committed.digest).slice(0, q);
-    return commits.length < q ? undefined : { kind: 'certificate', batch: slot.committed, commits };
+    return commits.length < q ? slot.certificate : { kind: 'certificate', batch: slot.committed, commits };
   }
 
   /** What proves that a batch prepared at `place`, in the highest view in which one did. */
@@ -270,8 +270,8 @@ export class Replica {
   private checkInvariants(): void {
     const { core } = this;
     const { logSize } = core.configuration.options;
-    // Between the water marks, and as much again while executing what was missed.
-    invariant(core.log.size <= 2 * logSize + 1, `${core.log.size} slots are open, the log holds ${logSize}`);
+    // Between the water marks, and as much again before and behind where we are in executing what was missed.
+    invariant(core.log.size <= 3 * logSize + 1, `${core.log.size} slots are open, the log holds ${logSize}`);
     invariant(core.lastExecuted >= core.stable.sequence, 'a checkpoint is stable here that was not executed');
     invariant(core.requests.waitingCount >= 0, 'fewer than no bundle waits');
   }

@@ -1,4 +1,12 @@
-import type { Batch, Commit, PhaseMessage, Prepare, PreparedCertificate, PrePrepare } from './messages.js';
+import type {
+  Batch,
+  Commit,
+  CommittedCertificate,
+  PhaseMessage,
+  Prepare,
+  PreparedCertificate,
+  PrePrepare,
+} from './messages.js';
 import type { Digest, ReplicaIndex, SequenceNumber } from './types.js';
 
 /** Batches of one sequence number that are kept until a checkpoint: one for each view that proposed another one. */
@@ -21,6 +29,8 @@ export class Slot {
   prepared: PreparedCertificate | undefined;
   /** The batch that committed here: by our own count (committed-local) or by a certificate that a peer gave us. */
   committed: Batch | undefined;
+  /** The certificate, if it was that: our log may lose it, and others may need it. */
+  certificate: CommittedCertificate | undefined;
   /** The tick at which our votes were last sent, and how often they were sent again. */
   lastSentTick = 0;
   resends = 0;

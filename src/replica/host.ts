@@ -143,6 +143,11 @@ export class Host {
   logAgain(what: SequenceNumber | 'views'): void {
     const messages = what === 'views' ? this.replica.loggedViews : this.replica.loggedAt(what);
     for (const message of messages) this.log(message);
+    const certificate = what === 'views' ? undefined : this.replica.certificateOf(what);
+    if (certificate !== undefined) {
+      this.logBatch(certificate);
+      for (const commit of certificate.commits) this.log(commit);
+    }
     if (messages.length > 0) this.scheduleFlush();
   }
 
@@ -211,10 +216,9 @@ export class Host {
   }
 
   private persist(message: ReplicaMessage | CommittedCertificate): void {
-    const { batches, configuration } = this.options;
+    const { configuration } = this.options;
     if (message.kind === 'certificate') {
-      const place = message.commits[0]?.sequence ?? 0;
-      this.turn.write(place, fields.batch, batches.encode(message.batch));
+      this.logBatch(message);
       for (const commit of message.commits) this.persist(commit);
       return;
     }
@@ -236,6 +240,11 @@ export class Host {
       case 'new-view':
         break; // they follow from what is promised already
     }
+  }
+
+  private logBatch({ batch, commits }: CommittedCertificate): void {
+    const place = commits[0]?.sequence ?? 0;
+    this.turn.write(place, fields.batch, this.options.batches.encode(batch));
   }
 
   private log(message: ReplicaMessage): void {

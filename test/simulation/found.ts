@@ -22,4 +22,24 @@ export const found: readonly Found[] = [
     options: { replicas: 7 },
     what: 'the same, out of another crash',
   },
+  {
+    seed: 201_132,
+    options: { replicas: 7 },
+    what: 'a crash between data folder and log left COMMITs that nothing proved, and nobody who dared to change the view',
+  },
+  {
+    seed: 5,
+    options: { replicas: 4 },
+    what: 'a vote that only the data folder had left was sent again, and was not in the log',
+  },
+  {
+    seed: 124_565,
+    options: {},
+    what: 'what a certificate had brought was lost with the data of Redis, and nobody could pass it on',
+  },
+  {
+    seed: 83,
+    options: { replicas: 4 },
+    what: 'a gateway that had learnt patience from faults asked again only after 40 s',
+  },
 ];

@@ -62,6 +62,19 @@ describe('a certificate', () => {
     expect(replica.application.history).toEqual(['client-1#1', 'client-1#2']);
   });
 
+  it('can be passed on, as far back as the log reaches, and no further: memory is bounded', () => {
+    const replica = new CheckedReplica({ logSize: 8, checkpointInterval: 8 });
+    for (let place = 1; place <= 20; place++) {
+      replica.step({ kind: 'certificate', certificate: certificate(proposal(place)) });
+    }
+    const kept = Array.from({ length: 20 }, (_, index) => index + 1).filter(
+      (place) => replica.core.certificateOf(proposal(place).sequence) !== undefined,
+    );
+    expect(kept).toEqual([13, 14, 15, 16, 17, 18, 19, 20]);
+    const last = certificate(proposal(20));
+    expect(replica.core.certificateOf(proposal(20).sequence)).toEqual(last);
+  });
+
   it('counts for more than the proposal that its replica had accepted instead', () => {
     const replica = new CheckedReplica();
     const mine = proposal(1, 'somebody else');
