@@ -14,13 +14,14 @@ const COLUMNS = [
 ];
 
 /** The report for people. */
-export function textOf({ machine, settings, sections, ratios }) {
+export function textOf({ machine, settings, seconds, sections, ratios }) {
   const head = [
     machineText(machine),
     Object.entries(settings)
       .map(([name, value]) => `${name} ${value}`)
       .join(', '),
     'Each figure is the median of the runs, with the lowest and the highest; processor time is for one request, in µs.',
+    `It took ${seconds} s.`,
   ];
   const parts = sections.map(sectionText);
   const lines = Object.entries(ratios).map(([name, figure]) => `${name}: ${withSpread(figure, ratioText)}`);

@@ -7,7 +7,15 @@ const { curveSvg } = await benchModule<{ curveSvg(curve: object): string }>('rep
 const figure = (median: number): Figure => ({ median, min: median - 1, max: median + 1, runs: [median] });
 
 const REPORT = {
-  machine: { cores: 2, processor: 'Some', memoryGiB: 4, system: 'linux 6', node: '22.0.0', redis: '7.0.0' },
+  machine: {
+    cores: 2,
+    processor: 'Some',
+    memoryGiB: 4,
+    system: 'linux 6',
+    node: '22.0.0',
+    loadAverage: 0.5,
+    redis: '7.0.0',
+  },
   settings: { runs: 3, appendfsync: 'always' },
   sections: [
     {
@@ -24,6 +32,7 @@ const REPORT = {
     { title: 'Overload', error: 'no-quorum' },
     { title: 'Beside etcd', skipped: 'etcd is not installed' },
   ],
+  seconds: 12,
   ratios: { saturationToFloor: { median: 0.3, min: 0.25, max: 0.35, runs: [0.3] } },
 };
 
@@ -31,7 +40,7 @@ describe('the table', () => {
   const text = textOf(REPORT);
 
   it('says on which machine, with which settings', () => {
-    expect(text).toContain('2 × Some, 4 GiB, linux 6; Node.js 22.0.0, Redis 7.0.0');
+    expect(text).toContain('2 × Some, 4 GiB, linux 6; Node.js 22.0.0, Redis 7.0.0; load average before: 0.5');
     expect(text).toContain('runs 3, appendfsync always');
   });
 
