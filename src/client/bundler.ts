@@ -10,6 +10,9 @@ import type { Submission } from './submission.js';
 /** An unanswered bundle is not sent again before this time, milliseconds; the wait doubles each time, up to the longest. */
 const resendMsMin = 400;
 const resendMsMax = 3_200;
+/** With so many bundles unanswered, one that is not full waits for one of them, or for so many milliseconds. */
+const unfilledBundlesMax = 4;
+const holdMsMax = 50;
 /** Bytes of a bundle besides its operations: frame, credential, and each request's client and lengths. */
 const bundleOverheadBytes = 512;
 const requestOverheadBytes = 128;
@@ -32,7 +35,8 @@ export interface BundlerOptions {
 
 /**
  * Signs what one turn of the event loop submits as one bundle, and sends it to all replicas again until every request
- * in it has its answer (rule 14). A request with an idempotency key goes alone: a bundle is ordered whole, and such a
+ * in it has its answer (rule 14). Each bundle costs every replica a signature: while several are unanswered, further
+ * requests gather. A request with an idempotency key goes alone: a bundle is ordered whole, and such a
  * request may have been executed long ago.
  */
 export class Bundler {
@@ -51,11 +55,21 @@ export class Bundler {
     this.patience.observe(afterMs);
   }
 
-  /** Sends what was queued since the last flush. */
+  /** Whether requests gather until an earlier bundle is answered, or they have waited long enough. */
+  get isHolding(): boolean {
+    return this.queued.length > 0;
+  }
+
+  /** Sends what was queued; what is left waits for a later call. */
   flush(now: number): void {
-    const queued = this.queued;
+    const { alone, full, rest } = grouped(this.queued, this.options.credential.name);
     this.queued = [];
-    for (const group of grouped(queued, this.options.credential.name)) this.send(group, now);
+    for (const group of [...alone, ...full]) this.send(group, now);
+    if (rest.length === 0) return;
+    this.sent = this.sent.filter(isOpen);
+    const isToWait = this.sent.length >= unfilledBundlesMax && now < (rest[0]?.startedAt ?? 0) + holdMsMax;
+    if (isToWait) this.queued = rest;
+    else this.send(rest, now);
   }
 
   /** Sends again what is due, and forgets what is answered or given up. */
@@ -96,24 +110,32 @@ function isOpen({ submissions }: SentBundle): boolean {
   return submissions.some(({ isSettled }) => !isSettled);
 }
 
+interface Groups {
+  readonly alone: readonly (readonly Submission[])[];
+  readonly full: readonly (readonly Submission[])[];
+  readonly rest: Submission[];
+}
+
 /** The gateway's own requests in as few bundles as the limits allow; each of the others alone. */
-function grouped(submissions: readonly Submission[], gateway: string): Submission[][] {
-  const groups: Submission[][] = [];
-  let group: Submission[] = [];
+function grouped(submissions: readonly Submission[], gateway: string): Groups {
+  const alone: Submission[][] = [];
+  const full: Submission[][] = [];
+  let rest: Submission[] = [];
   let bytes = bundleOverheadBytes;
   for (const submission of submissions) {
     if (submission.client !== gateway) {
-      groups.push([submission]);
+      alone.push([submission]);
       continue;
     }
     const size = submission.operation.length + requestOverheadBytes;
-    if (group.length >= limits.bundleOperationsMax || bytes + size > limits.bundleBytesMax) {
-      groups.push(group);
-      group = [];
+    if (rest.length >= limits.bundleOperationsMax || bytes + size > limits.bundleBytesMax) {
+      full.push(rest);
+      rest = [];
       bytes = bundleOverheadBytes;
     }
-    group.push(submission);
+    rest.push(submission);
     bytes += size;
   }
-  return group.length > 0 ? [...groups, group] : groups;
+  const isFull = rest.length >= limits.bundleOperationsMax;
+  return isFull ? { alone, full: [...full, rest], rest: [] } : { alone, full, rest };
 }

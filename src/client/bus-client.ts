@@ -127,6 +127,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
       return reply;
     } finally {
       this.submissions.delete(name);
+      if (this.bundler.isHolding) this.scheduleFlush();
       if (this.submissions.size === 0) this.drained?.();
     }
   }
@@ -177,6 +178,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   tick(): void {
     const now = this.options.now();
     this.bundler.resend(now);
+    if (this.bundler.isHolding) this.bundler.flush(now);
     this.finder.tick(now);
     for (const submission of this.submissions.values()) {
       if (submission.deadline <= now) submission.fail(this.failure(submission));

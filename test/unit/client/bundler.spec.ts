@@ -63,6 +63,38 @@ describe('the bundler', () => {
     expect(bench.take()).toEqual([]);
   });
 
+  it('lets requests gather while several bundles are unanswered: until one is answered, or for a while', () => {
+    const bench = new Bench();
+    const first = [1, 2, 3, 4].map((timestamp) => {
+      const submission = bench.submit(timestamp);
+      bench.bundler.flush(0);
+      return submission;
+    });
+    expect(bench.take()).toEqual([[1], [2], [3], [4]]);
+    for (const timestamp of [5, 6]) {
+      bench.submit(timestamp);
+      bench.bundler.flush(10);
+    }
+    expect([bench.take(), bench.bundler.isHolding]).toEqual([[], true]);
+    given(first[2]!);
+    bench.bundler.flush(11);
+    expect([bench.take(), bench.bundler.isHolding]).toEqual([[[5, 6]], false]);
+    bench.submit(7);
+    bench.bundler.flush(49);
+    expect(bench.take()).toEqual([]);
+    bench.bundler.flush(50);
+    expect(bench.take()).toEqual([[7]]);
+  });
+
+  it('sends a full bundle whatever is unanswered', () => {
+    const bench = new Bench();
+    for (let bundle = 0; bundle < 6; bundle++) {
+      for (let index = 0; index < limits.bundleOperationsMax; index++) bench.submit(bundle * 1000 + index + 1);
+      bench.bundler.flush(0);
+    }
+    expect(bench.take().map((timestamps) => timestamps.length)).toEqual(Array(6).fill(limits.bundleOperationsMax));
+  });
+
   it('sends a request with an idempotency key alone', () => {
     const bench = new Bench();
     bench.submit(1);
@@ -81,7 +113,7 @@ describe('the bundler', () => {
     bench.take();
     for (let timestamp = 1; timestamp <= 20; timestamp++)
       bench.submit(timestamp, 'gateway-1', limits.operationBytesMax);
-    bench.bundler.flush(0);
+    bench.bundler.flush(50);
     expect(bench.sent.length).toBeGreaterThan(2);
     for (const { frame } of bench.sent) expect(frame.length).toBeLessThanOrEqual(limits.bundleBytesMax);
     expect(bench.take().flat()).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
