@@ -13,6 +13,7 @@ export const refusalSeverity = {
   'old-view': 'ignore',
   'future-view': 'ignore',
   'buffer-full': 'ignore',
+  'not-needed': 'ignore',
   'not-primary': 'fault',
   'vote-from-primary': 'fault',
   'digest-mismatch': 'evidence',

@@ -88,6 +88,9 @@ export class Replica {
     const slot = core.log.get(header.sequence);
     if (slot === undefined) return undefined;
     if (slot.isDone) return 'already-executed';
+    // It prepared without this vote; one for another digest is evidence, and worth its price.
+    const isPrepared = slot.prepared?.prePrepare.view === core.view && slot.commits.has(core.self);
+    if (isPrepared && header.kind === 'prepare' && slot.prePrepare?.digest === header.digest) return 'not-needed';
     const first =
       header.kind === 'pre-prepare'
         ? slot.prePrepare

@@ -109,6 +109,17 @@ describe('what is screened before its signature is looked at', () => {
     expect(votes(replica.receive(about))).toEqual([prepare(1, about)]);
   });
 
+  it('are not worth verifying once the batch has prepared without them, unless they are evidence', () => {
+    const replica = new CheckedReplica();
+    const [about, other] = [proposal(1), proposal(1, 'another')];
+    replica.receive(about);
+    expect(replica.core.screen(prepare(2, about))).toBeUndefined();
+    replica.receive(prepare(2, about));
+    expect(replica.core.screen(prepare(3, about))).toBe('not-needed');
+    expect(replica.core.screen(prepare(3, other))).toBeUndefined();
+    expect(replica.core.screen(commit(3, about))).toBeUndefined();
+  });
+
   it('is let through when it contradicts what is there: a signature makes it evidence', () => {
     const replica = new CheckedReplica();
     replica.receive(about, prepare(2, about));
