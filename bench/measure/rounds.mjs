@@ -52,12 +52,13 @@ export async function inTurn(contenders, method) {
       method.report(`${contender.label}, run ${turn}: ${result.perSecond.toFixed(0)}/s, ${latency}`);
     }
   }
+  const rows = contenders.map((contender) => [contender.name, rowOf(contender, taken.get(contender.name))]);
   if (method.profiles !== undefined) {
-    for (const contender of contenders) await profileUnderLoad(contender, method);
+    for (const [index, contender] of contenders.entries()) {
+      rows[index][1].costs = await profileUnderLoad(contender, method);
+    }
   }
-  return Object.fromEntries(
-    contenders.map((contender) => [contender.name, rowOf(contender, taken.get(contender.name))]),
-  );
+  return Object.fromEntries(rows);
 }
 
 /** Has each load work for a while before anything counts, so that its code is compiled: once, however many contenders use it. */
@@ -75,11 +76,12 @@ async function heatUp(contenders, { warmupMs, heats = true }) {
 
 /** A run that counts for nothing: being profiled costs time. */
 async function profileUnderLoad({ name, load, spec }, { warmupMs, durationMs, profiles: { folder, label } }) {
-  if (load.processIds === undefined) return;
+  if (load.processIds === undefined) return undefined;
   await load.ask('start', spec);
   await sleep(warmupMs);
-  await profile(load, { folder, label: `${label}-${name}`, durationMs });
+  const costs = await profile(load, { folder, label: `${label}-${name}`, durationMs });
   await load.ask('halt', undefined, HALT_TIMEOUT_MS);
+  return costs;
 }
 
 /** What several runs of one contender come to. */

@@ -35,7 +35,16 @@ function sectionText({ title, rows = [], notes = [], skipped, error }) {
   const shown = COLUMNS.filter(({ of }) => rows.some((row) => of(row) !== undefined));
   const header = ['', ...shown.map((column) => column.title)];
   const body = rows.map((row) => [row.label, ...shown.map(({ of }) => of(row) ?? '–')]);
-  return [title, tableText([header, ...body]), ...notes.map((note) => `  ${note}`)].join('\n');
+  const costs = rows.flatMap(costsText);
+  return [title, tableText([header, ...body]), ...notes.map((note) => `  ${note}`), ...costs].join('\n');
+}
+
+/** Where the time went, of a contender that was profiled. */
+function costsText({ label, costs = {} }) {
+  return Object.entries(costs).flatMap(([name, largest]) => [
+    `  ${label}, ${name}:`,
+    ...largest.map(({ what, share }) => `${(share * 100).toFixed(1).padStart(8)} %  ${what}`),
+  ]);
 }
 
 /** Columns as wide as what is in them; the first is to the left, figures are to the right. */

@@ -4,6 +4,8 @@ import { benchModule, type Figure } from './support.js';
 const { textOf } = await benchModule<{ textOf(report: object): string }>('report/text.mjs');
 const { curveSvg } = await benchModule<{ curveSvg(curve: object): string }>('report/curve-svg.mjs');
 
+const { largestCosts } = await benchModule<{ largestCosts(profile: object): object[] }>('report/costs.mjs');
+
 const figure = (median: number): Figure => ({ median, min: median - 1, max: median + 1, runs: [median] });
 
 const REPORT = {
@@ -25,6 +27,7 @@ const REPORT = {
         {
           ...{ label: 'engine', perSecond: figure(1000), p50Ms: figure(2.5), p99Ms: figure(20), failed: {} },
           processorUs: { client: 10, primary: 20, total: 90.25 },
+          costs: { primary: [{ what: 'verify crypto/ed25519.js:9', share: 0.255 }] },
         },
         { label: 'floor', perSecond: figure(50_000), failed: { refused: 7 }, processorUs: {} },
       ],
@@ -61,6 +64,27 @@ describe('the table', () => {
     expect(text).toContain('Beside etcd\n  skipped: etcd is not installed');
     expect(text).toContain('  a note');
     expect(text).toContain('saturationToFloor: 0.30 (0.25–0.35)');
+  });
+});
+
+describe('the largest costs', () => {
+  it('are shares of the time in which a process worked, function by function', () => {
+    const frame = (functionName: string, url = 'file:///a/b/c.js') => ({ functionName, url, lineNumber: 4 });
+    const nodes = [
+      { id: 1, callFrame: frame('(idle)', '') },
+      { id: 2, callFrame: frame('verify') },
+      { id: 3, callFrame: frame('') },
+      { id: 4, callFrame: frame('verify') }, // the same function, called from elsewhere
+    ];
+    const costs = largestCosts({ nodes, samples: [1, 2, 3, 4, 2], timeDeltas: [1_000, 10, 20, 30, 20] });
+    expect(costs).toEqual([
+      { what: 'verify b/c.js:5', share: 0.75 },
+      { what: '(anonymous) b/c.js:5', share: 0.25 },
+    ]);
+  });
+
+  it('are listed below the table', () => {
+    expect(textOf(REPORT)).toContain('  engine, primary:\n    25.5 %  verify crypto/ed25519.js:9');
   });
 });
 
