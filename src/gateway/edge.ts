@@ -6,7 +6,7 @@ import { awaitsContinue, expectsTheUnknown } from './http-server.js';
 import type { GatewayMetrics } from './metrics.js';
 import { HttpProblem, sendProblem } from './problem.js';
 
-type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
+export type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
 
 /** Characters of a request's target at most: no key that a path names is longer. */
 const URL_LENGTH_MAX = 8 * 1024;

@@ -7,6 +7,7 @@ import type { ClusterClient } from '../client/cluster-client.js';
 import { Connections } from './connections.js';
 import { edge } from './edge.js';
 import { GatewayModule } from './gateway.module.js';
+import { HotRoute } from './hot-route.js';
 import { attendToServer, GatewayHttpAdapter } from './http-server.js';
 import { GatewayMetrics } from './metrics.js';
 import { setupOpenApi } from './openapi.js';
@@ -34,21 +35,26 @@ export interface Gateway {
 
 /** Builds the gateway's HTTP edge over `client`; nothing listens yet. */
 export async function createGateway(client: ClusterClient, options: GatewayOptions): Promise<Gateway> {
-  const app = await NestFactory.create<NestExpressApplication>(
-    GatewayModule.forRoot(client, options),
-    new GatewayHttpAdapter(options),
-    { logger: false, bodyParser: false, cors: false, abortOnError: false },
-  );
+  const adapter = new GatewayHttpAdapter(options);
+  const app = await NestFactory.create<NestExpressApplication>(GatewayModule.forRoot(client, options), adapter, {
+    logger: false,
+    bodyParser: false,
+    cors: false,
+    abortOnError: false,
+  });
   const connections = app.get(Connections);
   const metrics = app.get(GatewayMetrics);
   const server: Server = app.getHttpServer();
   attendToServer(server, connections, metrics);
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use(edge(connections, metrics));
-  app.useGlobalFilters(new ProblemFilter(options, app.get(RouteTable)));
+  const atEdge = edge(connections, metrics);
+  const filter = new ProblemFilter(options, app.get(RouteTable));
+  app.use(atEdge);
+  app.useGlobalFilters(filter);
   setupOpenApi(app, options);
   await app.init();
+  adapter.hotRoute = new HotRoute(app, atEdge, filter);
   return new HttpGateway(app, server, connections, options);
 }
 

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Connections, Exchange } from './connections.js';
+import type { HotRoute } from './hot-route.js';
 import type { GatewayMetrics } from './metrics.js';
 import type { GatewayOptions } from './options.js';
 import { HttpProblem, PROBLEM_MEDIA_TYPE, problemAnswer } from './problem.js';
@@ -14,6 +15,8 @@ const KEEP_ALIVE_MS = 65_000;
 
 /** Nest's Express adapter over a server with limits: Nest passes none on. */
 export class GatewayHttpAdapter extends ExpressAdapter {
+  /** Answers what it takes without Express. */
+  hotRoute: HotRoute | undefined;
   readonly #options: GatewayOptions;
 
   constructor(options: GatewayOptions) {
@@ -23,6 +26,7 @@ export class GatewayHttpAdapter extends ExpressAdapter {
 
   override initHttpServer(): void {
     const { deadlineMs, inFlightMax, connectionsMax } = this.#options;
+    const express = this.getInstance<(request: IncomingMessage, response: ServerResponse) => void>();
     const server = createServer(
       {
         maxHeaderSize: HEADER_BYTES_MAX,
@@ -34,7 +38,10 @@ export class GatewayHttpAdapter extends ExpressAdapter {
         requireHostHeader: false,
         insecureHTTPParser: false,
       },
-      this.getInstance<(request: IncomingMessage, response: ServerResponse) => void>(),
+      (request, response) => {
+        if (this.hotRoute?.takes(request) === true) this.hotRoute.handle(request, response);
+        else express(request, response);
+      },
     );
     server.maxConnections = connectionsMax ?? Math.max(1024, 4 * inFlightMax);
     this.httpServer = server;

@@ -1,6 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { MIMEType } from 'node:util';
 import { createParamDecorator, Inject, Injectable, type ExecutionContext, type PipeTransform } from '@nestjs/common';
-import type { Request } from 'express';
 import { QuorateError } from '../errors.js';
 import type { Json } from '../wire/json.js';
 import { DEFAULT_JSON_LIMITS, parseStrictJsonBytes, type JsonLimits } from '../wire/strict-json.js';
@@ -17,25 +17,25 @@ const DROPPED_BYTES_MAX = 1024 * 1024;
 
 /** The request, for `JsonBodyPipe` to read its body. */
 export const RawRequest = createParamDecorator((_data: unknown, context: ExecutionContext) =>
-  context.switchToHttp().getRequest<Request>(),
+  context.switchToHttp().getRequest<IncomingMessage>(),
 );
 
 /** Turns a request into the JSON value of its body, under the gateway's limits on type, encoding, size and time. */
 @Injectable()
-export class JsonBodyPipe implements PipeTransform<Request, Promise<Json>> {
+export class JsonBodyPipe implements PipeTransform<IncomingMessage, Promise<Json>> {
   constructor(
     @Inject(GATEWAY_OPTIONS) private readonly options: GatewayOptions,
     @Inject(Connections) private readonly connections: Connections,
   ) {}
 
   /** @throws {HttpProblem | QuorateError} `unsupported-media-type`, `request-too-large`, `invalid-request`, `request-timeout` */
-  async transform(request: Request): Promise<Json> {
+  async transform(request: IncomingMessage): Promise<Json> {
     checkMediaType(request);
     checkCodings(request);
     return parseStrictJsonBytes(await this.#read(request), limitsOf(this.options));
   }
 
-  async #read(request: Request): Promise<Buffer> {
+  async #read(request: IncomingMessage): Promise<Buffer> {
     const { bodyBytesMax } = this.options;
     const tooLarge = (): QuorateError =>
       new QuorateError('request-too-large', `The body is larger than ${String(bodyBytesMax)} bytes.`, { bodyBytesMax });
@@ -50,7 +50,7 @@ export class JsonBodyPipe implements PipeTransform<Request, Promise<Json>> {
       throw giveUp();
     if (awaitsContinue(request)) {
       exchange?.closeAfter(false);
-      request.res?.writeContinue();
+      exchange?.response.writeContinue();
     }
 
     if (exchange?.bodyProblem !== undefined) throw exchange.bodyProblem;
@@ -98,7 +98,7 @@ function gone(): HttpProblem {
 }
 
 /** `application/json` or any type with the suffix `+json`; UTF-8, whether said or not. */
-function checkMediaType(request: Request): void {
+function checkMediaType(request: IncomingMessage): void {
   const values = request.headersDistinct['content-type'] ?? [];
   const refuse = (detail: string): HttpProblem =>
     new HttpProblem('unsupported-media-type', detail, { headers: { 'Accept-Post': 'application/json' } });
@@ -117,7 +117,7 @@ function checkMediaType(request: Request): void {
 }
 
 /** No compression (a small body can unpack to a huge one), and no transfer coding but chunks. */
-function checkCodings(request: Request): void {
+function checkCodings(request: IncomingMessage): void {
   const encodings = request.headersDistinct['content-encoding'] ?? [];
   if (encodings.some((value) => value.trim().toLowerCase() !== 'identity')) {
     const headers = { 'Accept-Encoding': 'identity' };

@@ -1,5 +1,5 @@
+import type { IncomingMessage } from 'node:http';
 import { createParamDecorator, Inject, Injectable, type ExecutionContext, type PipeTransform } from '@nestjs/common';
-import type { Request } from 'express';
 import { QuorateError } from '../errors.js';
 import type { StandardIssue } from '../state-machine/standard-schema.js';
 import type { Json } from '../wire/json.js';
@@ -63,8 +63,13 @@ function invalidBody(message: string, issues: readonly BodyIssue[]): QuorateErro
 const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,256}$/;
 
 /** The request's idempotency key, if it has one: throws `invalid-request` when it is malformed or given twice. */
-export const IdempotencyKey = createParamDecorator((_data: unknown, context: ExecutionContext): string | undefined => {
-  const values = context.switchToHttp().getRequest<Request>().headersDistinct['idempotency-key'] ?? [];
+export const IdempotencyKey = createParamDecorator((_data: unknown, context: ExecutionContext): string | undefined =>
+  idempotencyKeyOf(context.switchToHttp().getRequest<IncomingMessage>()),
+);
+
+/** @throws {QuorateError} `invalid-request` */
+export function idempotencyKeyOf(request: IncomingMessage): string | undefined {
+  const values = request.headersDistinct['idempotency-key'] ?? [];
   const [value] = values;
   if (value === undefined) return undefined;
   if (values.length === 1 && IDEMPOTENCY_KEY.test(value)) return value;
@@ -72,4 +77,4 @@ export const IdempotencyKey = createParamDecorator((_data: unknown, context: Exe
     'invalid-request',
     'Idempotency-Key must be one value of 1 to 256 printable ASCII characters.',
   );
-});
+}

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { ArgumentsHost, Catch, Inject, NotFoundException, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { GATEWAY_OPTIONS, SILENT_LOGGER, type GatewayLogger, type GatewayOptions } from './options.js';
@@ -19,10 +20,14 @@ export class ProblemFilter implements ExceptionFilter {
   catch(exception: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<Request>();
-    const answer = sendProblem(http.getResponse<Response>(), this.#withMethods(exception, request));
+    this.answer(this.#withMethods(exception, request), request, http.getResponse<Response>());
+  }
+
+  answer(exception: unknown, { method, path }: Pick<Request, 'method' | 'path'>, response: ServerResponse): void {
+    const answer = sendProblem(response, exception);
     if (answer.unexpected) {
       const { instance } = answer.body;
-      this.#logger.error({ err: exception, instance, method: request.method, path: request.path }, 'a request failed');
+      this.#logger.error({ err: exception, instance, method, path }, 'a request failed');
     }
   }
 

@@ -1,6 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { Controller, HttpCode, Inject, Post, Req, UseGuards } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { Request } from 'express';
 import type { ClusterClient } from '../client/cluster-client.js';
 import type { Reply } from '../crypto/receipt.js';
 import type { Json } from '../wire/json.js';
@@ -51,7 +51,7 @@ export class RequestsController {
     'no-quorum',
   )
   async submit(
-    @Req() request: Request,
+    @Req() request: IncomingMessage,
     @IdempotencyKey() idempotencyKey: string | undefined,
     @RawRequest(JsonBodyPipe, OperationPipe) operation: Json,
   ): Promise<Reply> {
