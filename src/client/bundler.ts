@@ -10,9 +10,9 @@ import type { Submission } from './submission.js';
 /** An unanswered bundle is not sent again before this time, milliseconds; the wait doubles each time, up to the longest. */
 const resendMsMin = 400;
 const resendMsMax = 3_200;
-/** With so many bundles unanswered, one that is not full waits for one of them, or for so many milliseconds. */
-const unfilledBundlesMax = 4;
-const holdMsMax = 50;
+/** With so many bundles unanswered, one that is not full waits for one of them, or for as long as answers take now. */
+const unfilledBundlesMax = 2;
+const holdMsMin = 25;
 /** Bytes of a bundle besides its operations: frame, credential, and each request's client and lengths. */
 const bundleOverheadBytes = 512;
 const requestOverheadBytes = 128;
@@ -67,7 +67,7 @@ export class Bundler {
     for (const group of [...alone, ...full]) this.send(group, now);
     if (rest.length === 0) return;
     this.sent = this.sent.filter(isOpen);
-    const isToWait = this.sent.length >= unfilledBundlesMax && now < (rest[0]?.startedAt ?? 0) + holdMsMax;
+    const isToWait = this.sent.length >= unfilledBundlesMax && now < (rest[0]?.startedAt ?? 0) + this.holdMs;
     if (isToWait) this.queued = rest;
     else this.send(rest, now);
   }
@@ -80,6 +80,10 @@ export class Bundler {
       if (bundle.lastSequence < this.options.reached() + limits.bundleLifetime / 2) this.renew(bundle, now);
       else this.repeat(bundle, now);
     }
+  }
+
+  private get holdMs(): number {
+    return Math.min(resendMsMin, Math.max(holdMsMin, this.patience.mean));
   }
 
   private repeat(bundle: SentBundle, now: number): void {

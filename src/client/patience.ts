@@ -7,7 +7,7 @@ const deviationShare = 1 / 4;
  * (RFC 6298). Under load answers take longer; whoever asked again after a fixed time would only add to it.
  */
 export class Patience {
-  private mean: number | undefined;
+  private usual: number | undefined;
   private deviation = 0;
 
   constructor(
@@ -16,13 +16,18 @@ export class Patience {
   ) {}
 
   observe(ms: number): void {
-    this.mean ??= ms;
-    this.deviation += deviationShare * (Math.abs(ms - this.mean) - this.deviation);
-    this.mean += meanShare * (ms - this.mean);
+    this.usual ??= ms;
+    this.deviation += deviationShare * (Math.abs(ms - this.usual) - this.deviation);
+    this.usual += meanShare * (ms - this.usual);
+  }
+
+  /** What answers take lately, milliseconds; 0 before the first. */
+  get mean(): number {
+    return this.usual ?? 0;
   }
 
   /** Milliseconds. */
   get ms(): number {
-    return Math.min(this.msMax, Math.max(this.msMin, (this.mean ?? 0) + 4 * this.deviation));
+    return Math.min(this.msMax, Math.max(this.msMin, this.mean + 4 * this.deviation));
   }
 }
