@@ -2,6 +2,7 @@
 export class CleanUp {
   #steps = [];
   #isOver = false;
+  #ending;
 
   /**
    * @param {() => Promise<void> | void} end in good order
@@ -29,13 +30,19 @@ export class CleanUp {
     }
   }
 
-  async run() {
+  /** Ends everything; who asks again, as the end of the work does after a Ctrl-C, waits for the same end. */
+  run() {
     this.#isOver = true;
-    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step.end();
+    this.#ending ??= this.#endAll();
+    return this.#ending;
   }
 
   kill() {
     this.#isOver = true;
     for (const { kill } of this.#steps.splice(0).reverse()) kill();
+  }
+
+  async #endAll() {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step.end();
   }
 }

@@ -1,6 +1,7 @@
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { runCommand } from '../../src/cluster/run-command.js';
 import { PROGRAM } from '../../src/cluster/local-cluster.js';
 import { areTestsLong } from '../support/long-tests.js';
@@ -28,21 +29,25 @@ interface Report {
   readonly ratios: Readonly<Record<string, { readonly median: number }>>;
 }
 
-/** The bench's own folders that are there now. */
-async function folders(): Promise<readonly string[]> {
-  return (await readdir(tmpdir())).filter((name) => name.startsWith('quorate-bench-'));
-}
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quorate-tmp-'));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
 
 describe('quorate bench', () => {
   it(
     'measures everything, and leaves nothing behind',
     async () => {
-      const before = await folders();
       const short = ['--quick', '--runs', '1', '--seconds', '0.5', '--warmup', '0.3', '--outstanding', '64'];
       const args = [PROGRAM, 'bench', '--only', wanted.join(','), ...short, '--appendfsync', 'no', '--json'];
       const result = await runCommand(process.execPath, args, {
         timeoutMs: TIMEOUT_MS,
-        environment: plainEnvironment(),
+        environment: plainEnvironment({ TMPDIR: folder }),
       });
       expect(result.stderr).not.toContain('Error');
       const report = JSON.parse(result.stdout) as Report;
@@ -55,7 +60,7 @@ describe('quorate bench', () => {
       }
       const names = ['unloadedToFloor', 'saturationToFloor', 'restToBareNest', 'oneDownToAllUp'];
       for (const name of names) expect(report.ratios[name]?.median).toBeGreaterThan(0);
-      expect(await folders()).toEqual(before);
+      expect(await readdir(folder)).toEqual([]);
     },
     TIMEOUT_MS + 10_000,
   );

@@ -123,6 +123,18 @@ describe('the clean-up', () => {
     expect(done).toEqual(['second', 'first', 'outer']);
   });
 
+  it('keeps its order when it is asked for twice at once, as a Ctrl-C in the middle does', async () => {
+    const done: string[] = [];
+    const cleanUp = new CleanUp();
+    cleanUp.add(() => void done.push('folder'));
+    cleanUp.add(async () => {
+      await new Promise((settle) => setImmediate(settle));
+      done.push('process in it');
+    });
+    await Promise.all([cleanUp.run(), cleanUp.run()]);
+    expect(done).toEqual(['process in it', 'folder']);
+  });
+
   it('kills at once what is under way, when the process exits in the middle of it', async () => {
     const done: string[] = [];
     const cleanUp = new CleanUp();
