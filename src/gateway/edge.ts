@@ -19,14 +19,10 @@ export function edge(connections: Connections, metrics: GatewayMetrics): Middlew
     // Whoever reads the body asks for it. A client that is answered without it must not reuse the connection: nobody could
     // tell its body from its next request.
     if (awaitsContinue(request) || expectsTheUnknown(request)) exchange.closeAfter(true);
-    secure(request, response, () => {
-      const problem = connections.draining && !isProbe(request.url ?? '') ? shuttingDown() : refusal(request);
-      if (problem === undefined) {
-        next();
-        return;
-      }
-      sendProblem(response, problem);
-    });
+    secure(request, response);
+    const problem = connections.draining && !isProbe(request.url ?? '') ? shuttingDown() : refusal(request);
+    if (problem === undefined) next();
+    else sendProblem(response, problem);
   };
 }
 
@@ -78,17 +74,29 @@ const DOCS = helmetWith({
   frameAncestors: ["'none'"],
 });
 
-function helmetWith(directives: Record<string, string[]>): ReturnType<typeof helmet> {
-  return helmet({
+type Headers = readonly (readonly [name: string, value: string])[];
+
+/** What helmet sets with these directives: the same for every request, so it is asked once. */
+function helmetWith(directives: Record<string, string[]>): Headers {
+  const headers: [string, string][] = [];
+  const response = {
+    setHeader: (name: string, value: string) => headers.push([name, value]),
+    removeHeader: () => undefined,
+  };
+  const middleware = helmet({
     contentSecurityPolicy: { useDefaults: false, directives },
     // Whether the name is served over TLS alone is for whoever ends TLS before the gateway to say.
     strictTransportSecurity: false,
   });
+  middleware({} as IncomingMessage, response as unknown as ServerResponse, (error) => {
+    if (error !== undefined) throw error as Error;
+  });
+  return headers;
 }
 
-function secure(request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void {
+function secure(request: IncomingMessage, response: ServerResponse): void {
   const [path = ''] = (request.url ?? '').split('?', 1);
   const isDocs = path === '/docs' || path.startsWith('/docs/');
   if (!isDocs) response.setHeader('Cache-Control', 'no-store');
-  (isDocs ? DOCS : path === '/' ? PAGE : API)(request, response, next);
+  for (const [name, value] of isDocs ? DOCS : path === '/' ? PAGE : API) response.setHeader(name, value);
 }
