@@ -54,7 +54,7 @@ export async function createGateway(client: ClusterClient, options: GatewayOptio
   app.useGlobalFilters(filter);
   setupOpenApi(app, options);
   await app.init();
-  adapter.hotRoute = new HotRoute(app, atEdge, filter);
+  adapter.shortcut = new HotRoute(app, atEdge, filter);
   return new HttpGateway(app, server, connections, options);
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { Admission } from './admission.js';
 import type { Middleware } from './edge.js';
+import type { Shortcut } from './http-server.js';
 import { JsonBodyPipe } from './json-body.js';
 import { idempotencyKeyOf, OperationPipe } from './operation.js';
 import type { ProblemFilter } from './problem.filter.js';
@@ -14,7 +15,7 @@ const path = '/v1/requests';
  * what Nest would have done, by the same providers in the same order: edge, admission, pipes, controller, filter.
  * Anything unusual, a query among it, takes the usual way.
  */
-export class HotRoute {
+export class HotRoute implements Shortcut {
   readonly #admission: Admission;
   readonly #body: JsonBodyPipe;
   readonly #operation: OperationPipe;

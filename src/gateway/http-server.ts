@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import type { Connections, Exchange } from './connections.js';
-import type { HotRoute } from './hot-route.js';
 import type { GatewayMetrics } from './metrics.js';
 import type { GatewayOptions } from './options.js';
 import { HttpProblem, PROBLEM_MEDIA_TYPE, problemAnswer } from './problem.js';
@@ -13,10 +12,15 @@ const HEADER_BYTES_MAX = 16 * 1024;
 /** Longer than the 60 s after which load balancers commonly drop an idle connection: the gateway never closes first. */
 const KEEP_ALIVE_MS = 65_000;
 
+/** Answers some requests without Express. */
+export interface Shortcut {
+  takes(request: IncomingMessage): boolean;
+  handle(request: IncomingMessage, response: ServerResponse): void;
+}
+
 /** Nest's Express adapter over a server with limits: Nest passes none on. */
 export class GatewayHttpAdapter extends ExpressAdapter {
-  /** Answers what it takes without Express. */
-  hotRoute: HotRoute | undefined;
+  shortcut: Shortcut | undefined;
   readonly #options: GatewayOptions;
 
   constructor(options: GatewayOptions) {
@@ -39,7 +43,7 @@ export class GatewayHttpAdapter extends ExpressAdapter {
         insecureHTTPParser: false,
       },
       (request, response) => {
-        if (this.hotRoute?.takes(request) === true) this.hotRoute.handle(request, response);
+        if (this.shortcut?.takes(request) === true) this.shortcut.handle(request, response);
         else express(request, response);
       },
     );

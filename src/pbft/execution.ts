@@ -119,6 +119,17 @@ export function replyAgain(core: Core, gateway: string, cached: readonly CachedR
   for (const replies of byStatement.values()) core.emit({ kind: 'reply-again', gateway, replies });
 }
 
+/**
+ * Two gateways may be asked for the same, by its idempotency key: when one bundle has had it executed, the other's sender
+ * is answered, too, instead of asking again.
+ */
+export function answerOvertaken(core: Core): void {
+  for (const { gateway, requests } of core.requests.takeOvertaken()) {
+    const cached = requests.flatMap((request) => core.clients.cached(request) ?? []);
+    replyAgain(core, gateway, cached);
+  }
+}
+
 /** Takes a peer's proof that a batch was committed while we were away, or missed its messages. */
 export function onCertificate(core: Core, certificate: CommittedCertificate): void {
   const { batch, commits } = certificate;

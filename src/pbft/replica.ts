@@ -2,7 +2,7 @@ import { onCheckpoint, resendCheckpoint } from './checkpointing.js';
 import type { Configuration } from './configuration.js';
 import { Core, type Environment } from './core.js';
 import type { Effect } from './effects.js';
-import { onCertificate, replyAgain } from './execution.js';
+import { answerOvertaken, onCertificate, replyAgain } from './execution.js';
 import type { Input } from './inputs.js';
 import { invariant } from './invariant.js';
 import type {
@@ -263,6 +263,7 @@ export class Replica {
     if (core.isRestoring) endRestoring(core);
     if (!isConnected) return;
     tickTimers(core);
+    answerOvertaken(core);
     resendStalled(core);
     seekState(core);
     if (core.ticks % core.configuration.options.resendTicks !== 0) return;

@@ -25,6 +25,8 @@ export class Requests {
   private knownBytes = 0;
   private waiting = 0;
   private waitingOperationsCount = 0;
+  /** Bundles that were forgotten because others had their requests executed: whoever sent them has no answer yet. */
+  private overtaken: RequestBundle[] = [];
   /** Requests in accepted, not yet executed batches. */
   private readonly ordered = new RequestMap<SequenceNumber>();
 
@@ -66,6 +68,7 @@ export class Requests {
       const isFresh = bundle.requests.some((request) => this.clients.standing(request) === 'fresh');
       if (isFresh && bundle.lastSequence > lastExecuted + limits.bundleLifetime) continue; // not due yet
       if (isFresh && bundle.lastSequence > lastExecuted) return tick - since;
+      if (!isFresh) this.overtaken.push(bundle);
       this.forget(bundle);
     }
     return undefined;
@@ -97,6 +100,13 @@ export class Requests {
       taken.push(bundle);
     }
     return taken;
+  }
+
+  /** Bundles of which nothing is left to be executed, by other bundles' doing: each is told once. */
+  takeOvertaken(): readonly RequestBundle[] {
+    const { overtaken } = this;
+    this.overtaken = [];
+    return overtaken;
   }
 
   /** Why a correct primary would not have proposed `batch` at `sequence`, or `undefined`. */

@@ -56,7 +56,8 @@ export class Victims {
 
   /** Its hashes, or its promises, are no longer what it wrote. */
   rob(replica: SimulatedReplica): void {
-    this.victims.set(replica, { until: this.cluster.witness.execution.last + 1, hasLost: false });
+    const hasLost = this.victims.get(replica)?.hasLost ?? false; // what is robbed twice is not whole again
+    this.victims.set(replica, { until: this.cluster.witness.execution.last + 1, hasLost });
   }
 
   /** Everybody's hashes are gone: whoever restarts before a later checkpoint has lost data. */

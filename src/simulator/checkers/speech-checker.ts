@@ -12,6 +12,7 @@ import {
   decodeViewChange,
   type Signed,
   type ViewChangeBody,
+  type CheckpointBody,
 } from '../../wire/views.js';
 import { sha256 } from '../../crypto/digest.js';
 import { asBuffer } from '../simulated-redis.js';
@@ -216,8 +217,7 @@ export class SpeechChecker {
 
   private onCheckpoint(replica: number, body: Buffer): void {
     const { sequence, digest } = decodeCheckpoint(body);
-    if (this.say(`checkpoint ${replica} ${sequence}`, digest, replica)) this.checkpointsSaid++;
-    this.sameState(this.checkpoints, sequence, digest, replica, 'checkpoint');
+    this.sayCheckpoint(replica, { sequence, digest });
   }
 
   private onViewChange(replica: number, body: Buffer): void {
@@ -227,8 +227,9 @@ export class SpeechChecker {
       this.violations.add('persistence', `replica ${replica} asks for view ${view}, which is not among its promises`);
     }
     const what = `in the VIEW-CHANGE of replica ${replica} for view ${view}`;
-    // Its own CHECKPOINT may stand here before it goes out by itself.
+    // Its own CHECKPOINT may stand here before it goes out by itself, or instead.
     const others = stable.signatures.filter(({ signer }) => signer !== replica);
+    if (others.length < stable.signatures.length) this.sayCheckpoint(replica, stable);
     if (stable.sequence > 0)
       this.checkQuorum(
         others,
@@ -247,6 +248,11 @@ export class SpeechChecker {
         this.violations.add('certificates', `a PREPARE of the primary ${what}`);
       this.checkQuorum(prepares, this.membership.q - 1, 'prepare', `${proposed} ${sequence}`, digest, what);
     }
+  }
+
+  private sayCheckpoint(replica: number, { sequence, digest }: CheckpointBody): void {
+    if (this.say(`checkpoint ${replica} ${sequence}`, digest, replica)) this.checkpointsSaid++;
+    this.sameState(this.checkpoints, sequence, digest, replica, 'checkpoint');
   }
 
   /** Rules 15 and 28: where it has sent a COMMIT, it shows what had prepared, or says nothing. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Effect } from '../../../src/pbft/effects.js';
 import { digest } from '../../../src/pbft/types.js';
 import { CheckedReplica, sent } from '../../support/checked-replica.js';
-import { certificate, proposal } from '../../support/core-messages.js';
+import { ask, batch, certificate, prePrepare, proposal } from '../../support/core-messages.js';
 import { RecordingApplication } from '../../support/recording-application.js';
 import { viewChange } from '../../support/view-messages.js';
 
@@ -19,6 +20,20 @@ describe('what is said again and again', () => {
     expect(told(100)).toBe(1);
     primary.ticks(4);
     expect(told(100)).toBe(1);
+  });
+});
+
+describe('a request that two gateways were asked for', () => {
+  it('is answered to the second one, too, once the first one has had it executed', () => {
+    const replica = new CheckedReplica();
+    const both = ['gateway-1', 'gateway-2'].map((gateway) => ask('key', 1, { gateway }));
+    replica.submit(...both);
+    const about = prePrepare(1, batch([both[0]!]));
+    replica.step({ kind: 'certificate', certificate: certificate(about) });
+    const answers = (effects: readonly Effect[]) =>
+      effects.flatMap((effect) => (effect.kind === 'reply-again' ? [effect.gateway] : []));
+    expect(answers(replica.tick())).toEqual(['gateway-2']);
+    expect(answers(replica.ticks(10))).toEqual([]);
   });
 });
 
