@@ -158,8 +158,8 @@ export const normalCase: readonly Control[] = [
     edits: [
       {
         file: 'src/pbft/execution.ts',
-        find: "executed.has(name) ? 'executed' : core.clients.standing(request);",
-        replace: "executed.has(name) ? 'executed' : 'fresh';",
+        find: "if (now === undefined && core.clients.standing(request) === 'fresh') {",
+        replace: 'if (now === undefined) {',
       },
     ],
   },
