@@ -6,6 +6,8 @@ import type { ReplicaIndex } from './types.js';
 export const limits = {
   /** Operations in one batch. */
   batchOperationsMax: 1024,
+  /** Distinct clients in one batch: so many join the client table with it at most. */
+  batchClientsMax: 64,
   /** Bytes of one batch's bundles together. */
   batchBytesMax: 1024 * 1024,
   /** Operations in one bundle. */
@@ -22,7 +24,10 @@ export const limits = {
   replyOverheadBytes: 512,
   clientResultBytesMax: 16 * 1024 * 1024,
   replyCacheBytesMax: 256 * 1024 * 1024,
-  /** Clients remembered; beyond it the one that executed least recently leaves, once `bundleLifetime` has passed. */
+  /**
+   * Clients remembered; beyond it the one that executed least recently leaves, once `bundleLifetime` has passed. Hence there
+   * are never more than `bundleLifetime` × `batchClientsMax` = 262,144.
+   */
   clientsMax: 65_536,
   /** A bundle may be ordered at most this many sequence numbers after the one its gateway knew when it signed. */
   bundleLifetime: 4096,

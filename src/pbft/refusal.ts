@@ -24,6 +24,7 @@ export const refusalSeverity = {
   'time-out-of-bounds': 'fault',
   'stale-request': 'fault',
   'request-out-of-order': 'evidence',
+  'too-many-clients': 'evidence',
   'expired-request': 'fault',
   'may-have-voted': 'ignore',
   'invalid-certificate': 'fault',

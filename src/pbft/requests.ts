@@ -52,6 +52,7 @@ export class Requests {
   admit(bundle: RequestBundle, tick: number, lastExecuted: SequenceNumber): RefusalReason | undefined {
     if (this.known.has(bundle.digest)) return 'duplicate';
     if (!ascends(bundle, new Map())) return 'request-out-of-order'; // no primary could order it
+    if (clientsWith(new Map(), bundle) > limits.batchClientsMax) return 'too-many-clients'; // nor this one
     if (bundle.lastSequence > lastExecuted + 2 * limits.bundleLifetime) return 'expired-request';
     if (this.known.size >= limits.waitingBundlesMax) return 'buffer-full';
     if (this.knownBytes + bundle.size > limits.waitingBytesMax) return 'buffer-full';
@@ -93,6 +94,7 @@ export class Requests {
       if (bundle.lastSequence >= sequence + limits.bundleLifetime) continue; // it waits until it may be ordered
       if (taken.length > 0 && operations + bundle.requests.length > operationsMax) break;
       if (bytes + bundle.size > limits.batchBytesMax) break;
+      if (clientsWith(newest, bundle) > limits.batchClientsMax) break;
       if (!ascends(bundle, newest)) continue; // it waits for the next batch
       for (const request of bundle.requests) newest.set(request.client, request.timestamp);
       operations += bundle.requests.length;
@@ -125,6 +127,7 @@ export class Requests {
       if (!this.hasFresh(bundle, sequence, newest)) return 'stale-request';
       for (const request of bundle.requests) newest.set(request.client, request.timestamp);
     }
+    if (newest.size > limits.batchClientsMax) return 'too-many-clients';
     const isTooLarge = operations > limits.batchOperationsMax || bytes > limits.batchBytesMax;
     return isTooLarge ? 'batch-too-large' : undefined;
   }
@@ -202,4 +205,11 @@ function ascends(bundle: RequestBundle, newest: ReadonlyMap<string, number>): bo
     last.set(client, timestamp);
     return timestamp > previous;
   });
+}
+
+/** How many clients a batch has with this bundle. */
+function clientsWith(inBatch: ReadonlyMap<string, unknown>, bundle: RequestBundle): number {
+  const more = new Set<string>();
+  for (const { client } of bundle.requests) if (!inBatch.has(client)) more.add(client);
+  return inBatch.size + more.size;
 }

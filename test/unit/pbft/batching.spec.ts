@@ -56,6 +56,29 @@ describe('batches', () => {
     expect(finish(replica, second!).map(contents)).toEqual([['c#1', 'c#2', 'd#1']]);
   });
 
+  it('hold requests of no more clients than may join the table with one of them', () => {
+    const replica = primary({ batchSize: limits.batchOperationsMax });
+    const [first] = proposals(replica.submit(ask('a', 1)));
+    replica.submit(...Array.from({ length: limits.batchClientsMax + 1 }, (_, index) => some(`c${index}`, 1, 2)));
+    const [second] = finish(replica, first!);
+    expect(new Set(second?.batch?.bundles.map(({ requests }) => requests[0]?.client)).size).toBe(
+      limits.batchClientsMax,
+    );
+    expect(contents(second)).toHaveLength(2 * limits.batchClientsMax);
+    expect(finish(replica, second!).map(contents)).toEqual([
+      [`c${limits.batchClientsMax}#1`, `c${limits.batchClientsMax}#2`],
+    ]);
+  });
+
+  it('never hold a bundle of too many clients, which is refused', () => {
+    const clients = (count: number) => bundle(Array.from({ length: count }, (_, index) => request(`c${index}`, 1)));
+    const replica = primary();
+    expect(refusals(replica.submit(clients(limits.batchClientsMax + 1)))).toEqual(['too-many-clients']);
+    expect(contents(proposals(replica.submit(clients(limits.batchClientsMax)))[0])).toHaveLength(
+      limits.batchClientsMax,
+    );
+  });
+
   it('hold a bundle whole or not at all, even one that is larger than their size', () => {
     const replica = primary({ batchSize: 2 });
     const [first] = proposals(replica.submit(ask('a', 1)));

@@ -17,6 +17,12 @@ function many(count: number): RequestBundle[] {
   return bundles;
 }
 
+/** One request each of so many clients, in two bundles. */
+function clients(count: number): RequestBundle[] {
+  const requests = Array.from({ length: count }, (_, index) => request(`c${index}`, 1));
+  return [bundle(requests.slice(0, 1)), bundle(requests.slice(1))];
+}
+
 /** A backup checks a proposal's requests before it prepares, not only when it executes (rule 10). */
 describe('a backup prepares no batch', () => {
   it.each([
@@ -57,6 +63,11 @@ describe('a backup prepares no batch', () => {
       reason: 'batch-too-large',
     },
     {
+      what: 'with more clients than may join the table at once',
+      message: proposing(1, ...clients(limits.batchClientsMax + 1)),
+      reason: 'too-many-clients',
+    },
+    {
       what: 'with more bytes than a batch may have',
       message: proposing(1, ask('c', 1, { size: limits.batchBytesMax }), ask('d', 1, { size: 1 })),
       reason: 'batch-too-large',
@@ -72,6 +83,7 @@ describe('a backup prepares no batch', () => {
   it.each([
     { what: 'at its last sequence number', message: proposing(5, ask('c', 1, { lastSequence: 5 })) },
     { what: 'as large as may be', message: proposing(1, ...many(limits.batchOperationsMax)) },
+    { what: 'with as many clients as may be', message: proposing(1, ...clients(limits.batchClientsMax)) },
     { what: 'with as many bytes as may be', message: proposing(1, ask('c', 1, { size: limits.batchBytesMax })) },
     { what: 'with several clients, each in order', message: proposing(1, ask('c', 1), ask('d', 7), ask('c', 2)) },
   ])('but prepares one $what', ({ message }) => {
