@@ -1,6 +1,6 @@
 import type { Core } from './core.js';
 import { censorshipFactor, idlenessFactor } from './timers.js';
-import { failView, startViewChange } from './view-change.js';
+import { failView, goOnWith, startViewChange } from './view-change.js';
 import { sequence, view } from './types.js';
 
 /** Bundles that are passed on to the primary at once. */
@@ -18,6 +18,7 @@ export function tickTimers(core: Core): void {
   timers.sinceProgress = oldest === undefined ? 0 : timers.sinceProgress + 1;
   const patience = timers.backedOff(configuration.options.requestTimeoutTicks);
   if (timers.sinceProgress % patience === patience >> 1) forward(core);
+  goOnWith(core);
   if (core.isChangingView) tickViewChange(core);
   else tickView(core, oldest ?? 0, patience);
 }

@@ -48,6 +48,15 @@ export function onViewChange(core: Core, message: ViewChange): void {
   if (!core.viewChanges.add(message)) return core.emit({ kind: 'refused', reason: 'duplicate', replica });
   remember(core, message);
   learnCheckpoint(core, message);
+  goOnWith(core);
+}
+
+/**
+ * What the VIEW-CHANGEs that are there lead to. Asked again at each tick, since who could not say truly what had prepared
+ * when they came may be able to by now, and they do not come a second time.
+ */
+export function goOnWith(core: Core): void {
+  if (!core.canChangeView) return;
   const above = core.viewChanges.viewsAbove(core.view);
   const lowest = above[0];
   if (lowest !== undefined && above.length > core.configuration.f) startViewChange(core, lowest);

@@ -38,6 +38,11 @@ export const found: readonly Found[] = [
     what: 'what a certificate had brought was lost with the data of Redis, and nobody could pass it on',
   },
   {
+    seed: 212_732,
+    options: {},
+    what: 'who could not follow others to a later view when they asked, having lost votes, did not when it could',
+  },
+  {
     seed: 83,
     options: { replicas: 4 },
     what: 'a gateway that had learnt patience from faults asked again only after 40 s',

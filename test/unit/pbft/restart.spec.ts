@@ -254,6 +254,20 @@ describe('where a checkpoint was stable', () => {
     expect(settled(1, 5).core.lastPrepared).toBe(5);
   });
 
+  it('a replica cannot go to a later view with others, and does as soon as it can', () => {
+    const replica = new CheckedReplica({ self: 1, isStarted: false, checkpointInterval: 4, logSize: 8 });
+    replica.step({ kind: 'settled', sequence: proposal(4).sequence });
+    replica.tick();
+    replica.receive(viewChange(2, 3), viewChange(0, 3));
+    expect(replica.core.view).toBe(0);
+    const said = [1, 2, 3, 4].flatMap((place) =>
+      sent(replica.step({ kind: 'certificate', certificate: certificate(proposal(place)) })),
+    );
+    const own = said.find((message) => message.kind === 'checkpoint');
+    replica.receive(...[0, 2].map((peer) => checkpoint(peer, 4, own!.digest)));
+    expect(replica.tick()).toContainEqual({ kind: 'view', view: 3, isChanging: true });
+  });
+
   it('takes no telling after the start', () => {
     const replica = settled(1, 5);
     expect(() => replica.step({ kind: 'settled', sequence: proposal(9).sequence })).toThrow('invariant violated');
