@@ -15,7 +15,7 @@ import type { Digest, SequenceNumber } from '../pbft/types.js';
 import type { Channel } from '../ports/bus.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
-import type { Outbox } from '../ports/outbox.js';
+import type { Outbox, Turn } from '../ports/outbox.js';
 import type { KeptPromise, PromiseKeeper } from '../ports/promise-keeper.js';
 import type { Sealer } from '../wire/envelope.js';
 import { encodeCachedAttachments, encodeReplyAttachments, encodeReplyBody, proveReplies } from '../wire/reply.js';
@@ -54,9 +54,12 @@ export interface HostOptions {
 }
 
 /**
- * Steps the core and carries its effects out, in their order: what is to be persisted is in the log before anything
- * that rests on it is on the bus (rule 27). What one turn of the event loop brings goes out together. One turn is under
- * way at a time; while Redis does not take it nothing further is said, and the rest waits, within a limit.
+ * Steps the core and carries its effects out, in their order: a word of ours is in the log, with all that it rests on,
+ * before it is on the bus (rule 27). What one turn of the event loop brings goes out together. One turn is under way at a
+ * time; while Redis does not take it nothing further is said, and the rest waits, within a limit.
+ *
+ * What others said is not ours to promise: it waits for our next word, or the next tick, so that a turn which brings
+ * replies alone has nothing to write, and waits for no disk.
  */
 export class Host {
   readonly replica: Replica;
@@ -73,6 +76,8 @@ export class Host {
   private isSending = false;
   private housekeeping: 'none' | 'waits' | 'goes out' = 'none';
   private isFlushDue = false;
+  /** Whether what waits to be written goes out with whatever goes out next. */
+  private isWritingDue = false;
   private isStopped = false;
   private idle: (() => void) | undefined;
 
@@ -112,6 +117,7 @@ export class Host {
   /** Steps the core with a verified input, and has what follows from it carried out at the end of this turn. */
   step(input: Input): void {
     if (this.isStopped) return;
+    if (input.kind === 'tick') this.isWritingDue = true;
     try {
       for (const effect of this.replica.step(input)) this.carryOut(effect);
     } catch (error) {
@@ -284,7 +290,9 @@ export class Host {
   }
 
   private flush(): void {
-    if (this.isSending || this.turn.isEmpty) return;
+    if (this.isSending) return;
+    const turn = this.takeTurn();
+    if (turn === undefined) return;
     this.isSending = true;
     try {
       this.options.promises.keep(this.promised);
@@ -296,9 +304,8 @@ export class Host {
     this.promised = [];
     this.leaving = this.gathered;
     this.gathered = new Set();
-    if (this.housekeeping === 'waits') this.housekeeping = 'goes out';
     void this.options.outbox
-      .send(this.turn.take())
+      .send(turn)
       .catch((error: unknown) => {
         if (!this.isStopped) this.options.onFailure(error);
       })
@@ -306,9 +313,19 @@ export class Host {
         this.isSending = false;
         this.leaving = new Set();
         if (this.housekeeping === 'goes out') this.housekeeping = 'none';
-        if (this.turn.isEmpty || this.isStopped) this.idle?.();
+        if (this.isStopped) this.idle?.();
         else this.flush();
       });
+  }
+
+  /** What is to go out now: everything with a word of ours, else what is to be said alone. */
+  private takeTurn(): Turn | undefined {
+    const isWriting = this.gathered.size > 0 || this.housekeeping === 'waits' || this.isWritingDue || this.isStopped;
+    if (!isWriting) return this.turn.hasPublications ? this.turn.takePublications() : undefined;
+    this.isWritingDue = false;
+    if (this.turn.isEmpty) return undefined;
+    if (this.housekeeping === 'waits') this.housekeeping = 'goes out';
+    return this.turn.take();
   }
 
   private nameOf(replica: number): string {

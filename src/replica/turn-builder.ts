@@ -55,6 +55,19 @@ export class TurnBuilder {
     this.bytes += frame.length;
   }
 
+  /** What is to be said, as a turn of its own: what is to be written waits for a later one. */
+  takePublications(): Turn {
+    const publications = [...this.frames].flatMap(([channel, frames]) => packets(channel, frames));
+    for (const frames of this.frames.values()) for (const frame of frames) this.bytes -= frame.length;
+    this.frames.clear();
+    return { removals: [], writes: [], publications };
+  }
+
+  /** Whether there is something to be said. */
+  get hasPublications(): boolean {
+    return this.frames.size > 0;
+  }
+
   /** The turn, and an empty builder again. */
   take(): Turn {
     const removals = this.removals();

@@ -1,7 +1,7 @@
 import { limits } from '../pbft/configuration.js';
 import { InvariantViolation } from '../pbft/invariant.js';
 import type { Json } from '../wire/json.js';
-import { jsonText } from './json-value.js';
+import { isCanonicalText, jsonText } from './json-value.js';
 import type { MerkleState } from './merkle-state.js';
 import { OperationRejected, type OperationContext, type StateMachine } from './state-machine.js';
 
@@ -90,8 +90,7 @@ function decodeCanonical(bytes: Uint8Array): { value: Json } | undefined {
   try {
     const text = strictUtf8.decode(bytes);
     const value = JSON.parse(text) as Json;
-    const json = jsonText(value, limits.operationBytesMax, operationDepthMax);
-    return typeof json === 'object' && json.text === text ? { value } : undefined;
+    return isCanonicalText(text, value, operationDepthMax) ? { value } : undefined;
   } catch {
     return undefined;
   }

@@ -27,6 +27,22 @@ export function jsonText(value: unknown, bytesMax: number, depthMax: number = js
   return bytes > bytesMax ? 'too-large' : { text, bytes };
 }
 
+/**
+ * Whether `text` is the canonical text of `value`, which was parsed from it, and no deeper than allowed: as `jsonText` would
+ * say, which trusts nothing.
+ * @throws {TypeError} for half a surrogate pair
+ */
+export function isCanonicalText(text: string, value: Json, depthMax: number): boolean {
+  return isExactWithin(depthMax, value) && canonicalJson(value) === text;
+}
+
+/** Whether what JSON.parse gave is not too deep, and has no numbers that stand for others. */
+function isExactWithin(depth: number, value: Json): boolean {
+  if (typeof value === 'number') return isExact(value);
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values<Json>(value).every((member) => isExactWithin(depth - 1, member));
+}
+
 /** Walks at most as far as the shortest text of what was seen stays within the budget, and never deeper than allowed. */
 function faultOf(value: unknown, depth: number, budget: { bytes: number }): JsonFault | undefined {
   budget.bytes -= typeof value === 'string' ? value.length + 2 : 1;
@@ -67,7 +83,7 @@ function isExact(value: number): boolean {
 }
 
 function isWellFormed(value: string): boolean {
-  return !/\p{Surrogate}/u.test(value);
+  return value.isWellFormed();
 }
 
 /** Made by `{}`, in whichever realm: a Date, a Map or an instance of a class has a longer chain. */

@@ -9,13 +9,13 @@ export const valueBytesMax = 63 * 1024;
 
 /** Text that fits however it is escaped, which spares the most common values a closer look. */
 function isShortText(value: unknown): boolean {
-  return typeof value === 'string' && value.length <= valueBytesMax / 6 - 2 && !/\p{Surrogate}/u.test(value);
+  return typeof value === 'string' && value.length <= valueBytesMax / 6 - 2 && value.isWellFormed();
 }
 
 const keySchema = z
   .string()
   .min(1)
-  .refine((key) => !/\p{Surrogate}/u.test(key) && Buffer.byteLength(key) <= stateLimits.keyBytesMax, {
+  .refine((key) => key.isWellFormed() && Buffer.byteLength(key) <= stateLimits.keyBytesMax, {
     error: `must be at most ${String(stateLimits.keyBytesMax)} bytes of UTF-8`,
   });
 

@@ -172,7 +172,7 @@ function entryOf(key: string, keyBytes: number, json: JsonText): Entry {
 }
 
 function bytesOfKey(key: unknown): number {
-  if (typeof key !== 'string' || /\p{Surrogate}/u.test(key)) {
+  if (typeof key !== 'string' || !key.isWellFormed()) {
     throw new OperationRejected('invalid-key', 'a key is well-formed Unicode text');
   }
   const bytes = Buffer.byteLength(key);

@@ -54,7 +54,7 @@ function writtenObject(value: object): string {
 }
 
 function isWellFormed(value: unknown): boolean {
-  if (typeof value === 'string') return !/\p{Surrogate}/u.test(value);
+  if (typeof value === 'string') return value.isWellFormed();
   if (typeof value !== 'object' || value === null) return true;
   return Object.entries(value).every(([key, member]) => isWellFormed(key) && isWellFormed(member));
 }

@@ -16,6 +16,7 @@ import {
 } from '../../wire/views.js';
 import { sha256 } from '../../crypto/digest.js';
 import { asBuffer } from '../simulated-redis.js';
+import { KeptCommits } from './kept-commits.js';
 import type { Violations } from './violations.js';
 
 /** The first byte of replies that are given for the first time (wire/reply.ts). */
@@ -40,8 +41,9 @@ export class SpeechChecker {
   private readonly checkpoints = new Map<number, string>();
   /** By replica and sequence number: the highest view in which it has promised a COMMIT. */
   private readonly committed = new Map<number, Map<number, number>>();
-  /** By replica, sequence number, view and digest: whose COMMITs its log has. */
-  private readonly commitsKept = new Map<string, Map<string, Set<number>>>();
+  private readonly keptCommits: KeptCommits;
+  /** The highest checkpoint that was ever stable at each replica: what lies below may be removed before it was written. */
+  private readonly stableAt = new Map<number, number>();
   /** Replicas that have lost their promises, and go by what others told them. */
   private readonly forgetful = new Set<number>();
   /** The highest view that any correct replica has asked for. */
@@ -54,7 +56,9 @@ export class SpeechChecker {
     private readonly membership: Membership,
     private readonly violations: Violations,
     private readonly isCorrect: (replica: number) => boolean,
-  ) {}
+  ) {
+    this.keptCommits = new KeptCommits(membership.q, violations);
+  }
 
   onPromised(replica: number, promises: readonly Promised[]): void {
     for (const { kind, view, sequence, digest } of promises) {
@@ -100,6 +104,9 @@ export class SpeechChecker {
         if (isVote) this.onVoteKept(replica, place, value);
       }
     }
+    const executed = writes.find(({ place }) => place === 'replica')?.fields['last-executed'];
+    const stable = this.stableAt.get(replica) ?? 0;
+    if (executed !== undefined) this.keptCommits.onExecuted(replica, Number(asBuffer(executed).toString()), stable);
   }
 
   private onNewViewKept(replica: number, value: Uint8Array): void {
@@ -117,16 +124,14 @@ export class SpeechChecker {
     const where = `in the log of replica ${replica}`;
     if (frame.signer !== replica) this.assertSaid(frame.kind, frame.signer, `${view} ${sequence}`, digest, where);
     if (frame.kind === 'prepare') return;
-    const kept = this.commitsKept.get(`${replica} ${place}`) ?? new Map<string, Set<number>>();
-    this.commitsKept.set(`${replica} ${place}`, kept);
-    const signers = kept.get(`${view} ${digest}`) ?? new Set<number>();
-    kept.set(`${view} ${digest}`, signers.add(frame.signer));
+    this.keptCommits.onKept(replica, place, `${view} ${digest}`, frame.signer);
   }
 
   /** What became stable at a replica is what q replicas have vouched for. */
   checkStable(replica: number, stable: StableCheckpoint): void {
     if (stable.sequence === 0 || this.stablesSeen.has(stable)) return;
     this.stablesSeen.add(stable);
+    this.stableAt.set(replica, Math.max(stable.sequence, this.stableAt.get(replica) ?? 0));
     const digest = stable.proof[0]?.digest ?? '';
     const what = `in the proof of what is stable at replica ${replica}`;
     const isOne = stable.proof.every((vote) => vote.digest === digest && vote.sequence === stable.sequence);
@@ -188,7 +193,8 @@ export class SpeechChecker {
       this.violations.add('persistence', `${name} is sent and not among its promises`);
     }
     const field = kind === 'pre-prepare' ? `${kind}:${view}` : `${kind}:${view}:${this.nameOf(replica)}`;
-    if (!this.written.has(`${replica} ${sequence} ${field}`)) {
+    const isWritten = this.written.has(`${replica} ${sequence} ${field}`);
+    if (!isWritten && sequence > (this.stableAt.get(replica) ?? 0)) {
       this.violations.add('persistence', `${name} is sent and was never written to its log`);
     }
   }
@@ -205,14 +211,15 @@ export class SpeechChecker {
     }
   }
 
-  /** What is answered for the first time was just executed, on q COMMITs that are in the log. */
+  /** What is answered for the first time was just executed. */
   private onReply(replica: number, frame: Frame): void {
     if (frame.attachment[0] !== freshReplies) return;
-    const { sequence } = decodeReplyBody(frame.body);
-    const kept = [...(this.commitsKept.get(`${replica} ${sequence}`)?.values() ?? [])];
-    if (!kept.some((signers) => signers.size >= this.membership.q)) {
-      this.violations.add('certificates', `replica ${replica} has executed ${sequence} and kept no q COMMITs for it`);
-    }
+    this.keptCommits.onAnswered(replica, decodeReplyBody(frame.body).sequence);
+  }
+
+  /** A replica begins a new life: what the last one had not written yet it learns anew, or fetches. */
+  onBorn(replica: number): void {
+    this.keptCommits.onBorn(replica);
   }
 
   private onCheckpoint(replica: number, body: Buffer): void {

@@ -63,6 +63,7 @@ export class Witness {
       this.violations.add('failure', `the state machine of ${name} fails: ${String(error)}`);
     };
     if (this.isByzantine(index)) return new StateMachineService(new KeyValueService(), onDefect);
+    this.speech.onBorn(index);
     const execution = this.execution.begin();
     const who = `${name} in life ${life}`;
     const service = new WatchedService(new KeyValueService(), onDefect);

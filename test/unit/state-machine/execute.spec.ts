@@ -147,16 +147,24 @@ describe('executing an operation', () => {
 describe('validity of an operation', () => {
   const any = machineThat(() => null);
 
-  it.each(['{"a":1,"b":[true,null,"é"]}', '0.1', '1e-7', '""', '9007199254740991', nestedText(32)])(
-    'takes %s',
-    (json) => {
-      expect(decodeOperation(any, text(json))).toBeDefined();
-    },
-  );
+  it.each([
+    '{"a":1,"b":[true,null,"é"]}',
+    '0.1',
+    '1e-7',
+    '""',
+    '9007199254740991',
+    '{"10":1,"9":2}',
+    '"\\\\ud800"',
+    nestedText(32),
+  ])('takes %s', (json) => {
+    expect(decodeOperation(any, text(json))).toBeDefined();
+  });
 
   it.each([
     ['white space', '{"a": 1}'],
     ['keys out of order', '{"b":1,"a":1}'],
+    ['whole numbers as keys, out of order', '{"9":2,"10":1}'],
+    ['half a surrogate pair', '"\\ud800"'],
     ['one key twice', '{"a":1,"a":1}'],
     ['a needless escape', '"\\u0061"'],
     ['half a surrogate pair', '"\\ud800"'],
