@@ -8,6 +8,7 @@ export class Exchange {
   /** Milliseconds of `performance.now()`. */
   readonly startedAt = performance.now();
   readonly #persistent: boolean;
+  #isStream = false;
   #callbacks: (() => void)[] | undefined = [];
   #bodyWaiter: ((problem: HttpProblem) => void) | undefined;
   #bodyProblem: HttpProblem | undefined;
@@ -23,6 +24,15 @@ export class Exchange {
   onEnd(callback: () => void): void {
     if (this.#callbacks === undefined) callback();
     else this.#callbacks.push(callback);
+  }
+
+  /** Whether its answer goes on for as long as the client listens. */
+  get isStream(): boolean {
+    return this.#isStream;
+  }
+
+  becomeStream(): void {
+    this.#isStream = true;
   }
 
   /** Why the request's body will never be whole. */
@@ -135,13 +145,13 @@ export class Connections {
 
   /**
    * Cuts the connections on which an exchange has lasted longer than `exchangeMsMax`: whoever does not read the answer
-   * would keep the exchange's place for ever.
+   * would keep the exchange's place for ever. Streams have limits of their own.
    */
   closeOverdue(exchangeMsMax: number): void {
     const startedBefore = performance.now() - exchangeMsMax;
     for (const [socket, { exchanges }] of this.#connections) {
       const [oldest] = exchanges;
-      if (oldest !== undefined && oldest.startedAt < startedBefore) socket.destroy();
+      if (oldest?.isStream === false && oldest.startedAt < startedBefore) socket.destroy();
     }
   }
 

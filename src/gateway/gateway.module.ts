@@ -4,6 +4,9 @@ import { Admission, AdmissionGuard } from './admission.js';
 import { ClusterController } from './cluster.controller.js';
 import { Connections } from './connections.js';
 import { JsonBodyPipe } from './json-body.js';
+import { EventStreams } from './events/event-streams.js';
+import { EventsController } from './events/events.controller.js';
+import { Feed } from './events/feed.js';
 import { GatewayMetrics } from './metrics.js';
 import { OperatingController } from './operating.controller.js';
 import { OperationPipe } from './operation.js';
@@ -22,6 +25,7 @@ export class GatewayModule {
       controllers: [
         RequestsController,
         ...(options.stateMachine.query === undefined ? [] : [KeyValueController]),
+        EventsController,
         LogController,
         ClusterController,
         OperatingController,
@@ -33,6 +37,8 @@ export class GatewayModule {
         Connections,
         Admission,
         AdmissionGuard,
+        EventStreams,
+        Feed,
         GatewayMetrics,
         JsonBodyPipe,
         OperationPipe,

@@ -6,6 +6,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { ClusterClient } from '../client/cluster-client.js';
 import { Connections } from './connections.js';
 import { edge } from './edge.js';
+import { EventStreams } from './events/event-streams.js';
 import { GatewayModule } from './gateway.module.js';
 import { HotRoute } from './hot-route.js';
 import { attendToServer, GatewayHttpAdapter } from './http-server.js';
@@ -96,6 +97,7 @@ class HttpGateway implements Gateway {
   async #close(): Promise<void> {
     const { deadlineMs, logger = SILENT_LOGGER } = this.options;
     this.connections.drain();
+    this.app.get(EventStreams).closeAll();
     // Node.js closes the idle connections with the listener, through `Connections`.
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => {

@@ -1,0 +1,32 @@
+import type { ClusterStatus, ReplicaStatus } from '../../client/cluster-client.js';
+
+/** What happened in the cluster besides the requests that it has agreed on. */
+export type ClusterNews =
+  | { readonly event: 'view-change'; readonly data: { readonly view: number; readonly primary: string } }
+  | { readonly event: 'checkpoint'; readonly data: { readonly sequence: number } }
+  | {
+      readonly event: 'replica';
+      readonly data: Pick<ReplicaStatus, 'replica' | 'connected' | 'voting' | 'notVoting'>;
+    };
+
+/** What at least f+1 replicas claim to have reached, so that a correct one has. */
+export function trusted({ replicas, f }: ClusterStatus, of: (replica: ReplicaStatus) => number | null): number {
+  const claims = replicas.map((replica) => of(replica) ?? 0).sort((a, b) => b - a);
+  return claims[f] ?? 0;
+}
+
+/** What is new in `now`. */
+export function newsBetween(before: ClusterStatus, now: ClusterStatus): ClusterNews[] {
+  const news: ClusterNews[] = [];
+  if (now.view !== before.view) news.push({ event: 'view-change', data: { view: now.view, primary: now.primary } });
+  const stable = trusted(now, ({ stableCheckpoint }) => stableCheckpoint);
+  if (stable > trusted(before, ({ stableCheckpoint }) => stableCheckpoint)) {
+    news.push({ event: 'checkpoint', data: { sequence: stable } });
+  }
+  for (const [index, { replica, connected, voting, notVoting }] of now.replicas.entries()) {
+    const known = before.replicas[index];
+    const isSame = known?.connected === connected && known.voting === voting && known.notVoting === notVoting;
+    if (!isSame) news.push({ event: 'replica', data: { replica, connected, voting, notVoting } });
+  }
+  return news;
+}
