@@ -113,14 +113,15 @@ function encodeResult(result: unknown, onDefect: OnDefect): string {
 
 function resultOf(error: unknown, onDefect: OnDefect): string {
   if (error instanceof InvariantViolation) throw error;
-  if (error instanceof OperationRejected) return failure(error.code, error.message);
+  if (error instanceof OperationRejected) return failure(error.code, error.message, error.details);
   onDefect(error);
   return failure('internal');
 }
 
 /** The text of an error of another kind stays out: it may differ between replicas. */
-function failure(code: string, message?: string): string {
-  const error = message === undefined ? { code } : { code, message };
+function failure(code: string, message?: string, details?: unknown): string {
+  const said = message === undefined ? { code } : { code, message };
+  const error = details === undefined ? said : { ...said, details };
   const json = jsonText({ ok: false, error }, limits.resultBytesMax);
   return typeof json === 'object' ? json.text : failure('internal');
 }

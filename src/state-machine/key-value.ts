@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { canonicalJson, type Json } from '../wire/json.js';
 import { jsonText } from './json-value.js';
 import { stateLimits } from './merkle-state.js';
-import type { OperationContext, ReadonlyState, State, StateMachine } from './state-machine.js';
+import {
+  OperationRejected,
+  type OperationContext,
+  type ReadonlyState,
+  type State,
+  type StateMachine,
+} from './state-machine.js';
 
 /** Bytes of a value's canonical JSON: below the limit of a result, so that whatever was stored can be read. */
 export const valueBytesMax = 63 * 1024;
@@ -26,7 +32,7 @@ const valueSchema = z.custom<Json>(
   },
 );
 
-const operationSchema = z.discriminatedUnion('op', [
+const singles = [
   z.strictObject({ op: z.literal('put'), key: keySchema, value: valueSchema }),
   z.strictObject({ op: z.literal('get'), key: keySchema }),
   z.strictObject({ op: z.literal('delete'), key: keySchema }),
@@ -38,11 +44,32 @@ const operationSchema = z.discriminatedUnion('op', [
     value: valueSchema,
   }),
   z.strictObject({ op: z.literal('increment'), key: keySchema, by: z.int().default(1) }),
+] as const;
+
+const conditionSchema = z.union([
+  z.strictObject({ key: keySchema, exists: z.boolean() }),
+  z.strictObject({ key: keySchema, equals: valueSchema }),
+]);
+
+/** Conditions, and operations, of one transaction. */
+const transactionPartsMax = 128;
+
+const operationSchema = z.discriminatedUnion('op', [
+  ...singles,
+  z.strictObject({
+    op: z.literal('transaction'),
+    /** All must hold, of the state before the transaction. */
+    conditions: z.array(conditionSchema).max(transactionPartsMax).default([]),
+    /** Executed in order; all of them or none. */
+    operations: z.array(z.discriminatedUnion('op', singles)).min(1).max(transactionPartsMax),
+  }),
 ]);
 
 const querySchema = z.strictObject({ op: z.literal('get'), key: keySchema });
 
 export type KeyValueOperation = z.output<typeof operationSchema>;
+type Single = z.output<(typeof singles)[number]>;
+type Condition = z.output<typeof conditionSchema>;
 
 /** The default replicated service: JSON values under text keys. */
 export default class KeyValueService implements StateMachine<KeyValueOperation> {
@@ -50,26 +77,46 @@ export default class KeyValueService implements StateMachine<KeyValueOperation> 
   readonly operation = operationSchema;
 
   apply(operation: KeyValueOperation, { state }: OperationContext): Json {
-    const { key } = operation;
-    switch (operation.op) {
-      case 'put':
-        state.set(key, operation.value);
-        return { ok: true };
-      case 'get':
-        return read(state, key);
-      case 'delete':
-        return { ok: true, existed: state.delete(key) };
-      case 'compare-and-set':
-        return compareAndSet(state, key, operation.expected, operation.value);
-      case 'increment':
-        return increment(state, key, operation.by);
+    if (operation.op !== 'transaction') return applySingle(operation, state);
+    for (const [index, condition] of operation.conditions.entries()) {
+      if (!holds(condition, state)) {
+        throw new OperationRejected('condition-failed', 'a condition does not hold', { index, key: condition.key });
+      }
     }
+    const results = operation.operations.map((single, index) => {
+      const result = applySingle(single, state) as { readonly ok: boolean };
+      if (result.ok) return result;
+      throw new OperationRejected('operation-failed', 'one of the operations failed', { index, result });
+    });
+    return { ok: true, results };
   }
 
   query(query: Json, state: ReadonlyState): Json | undefined {
     const parsed = querySchema.safeParse(query);
     return parsed.success ? state.get(parsed.data.key) : undefined;
   }
+}
+
+function applySingle(operation: Single, state: State): Json {
+  const { key } = operation;
+  switch (operation.op) {
+    case 'put':
+      state.set(key, operation.value);
+      return { ok: true };
+    case 'get':
+      return read(state, key);
+    case 'delete':
+      return { ok: true, existed: state.delete(key) };
+    case 'compare-and-set':
+      return compareAndSet(state, key, operation.expected, operation.value);
+    case 'increment':
+      return increment(state, key, operation.by);
+  }
+}
+
+function holds(condition: Condition, state: ReadonlyState): boolean {
+  if ('exists' in condition) return state.has(condition.key) === condition.exists;
+  return isSame(state.get(condition.key), condition.equals);
 }
 
 function read(state: ReadonlyState, key: string): Json {

@@ -44,11 +44,15 @@ export interface StateMachine<Operation = Json> {
   query?(query: Json, state: ReadonlyState): Json | undefined;
 }
 
-/** Thrown by `apply`: the operation's result is `{ ok: false, error: { code, message } }` and its writes are undone. */
+/**
+ * Thrown by `apply`: the operation's result is `{ ok: false, error: { code, message, details? } }` and its writes are undone.
+ * Details are JSON, and like everything in a result the same at every replica.
+ */
 export class OperationRejected extends Error {
   constructor(
     readonly code: string,
     message: string,
+    readonly details?: Readonly<Record<string, Json>>,
   ) {
     super(message);
     this.name = 'OperationRejected';

@@ -52,6 +52,74 @@ describe('the key-value service', () => {
     expect(state.get('a')).toBe(3);
   });
 
+  it('does all operations of a transaction, each on what those before it have written', () => {
+    const { run } = store();
+    const result = run({
+      op: 'transaction',
+      conditions: [{ key: 'a', exists: false }],
+      operations: [
+        { op: 'put', key: 'a', value: 1 },
+        { op: 'increment', key: 'a', by: 2 },
+        { op: 'get', key: 'a' },
+        { op: 'delete', key: 'b' },
+      ],
+    });
+    const results = [
+      { ok: true },
+      { ok: true, value: 3 },
+      { ok: true, found: true, value: 3 },
+      { ok: true, existed: false },
+    ];
+    expect(result).toEqual({ ok: true, results });
+  });
+
+  it('does nothing of a transaction of which a condition does not hold', () => {
+    const { run, state } = store();
+    run({ op: 'put', key: 'a', value: { x: [1] } });
+    const attempt = (...conditions: Json[]): Json =>
+      run({ op: 'transaction', conditions, operations: [{ op: 'put', key: 'done', value: true }] });
+    const failed = (index: number, key: string): Json => {
+      const error = { code: 'condition-failed', message: 'a condition does not hold', details: { index, key } };
+      return { ok: false, error };
+    };
+    expect(attempt({ key: 'a', exists: false })).toEqual(failed(0, 'a'));
+    expect(attempt({ key: 'a', exists: true }, { key: 'b', exists: true })).toEqual(failed(1, 'b'));
+    expect(attempt({ key: 'a', equals: { x: [2] } })).toEqual(failed(0, 'a'));
+    expect(attempt({ key: 'b', equals: null })).toEqual(failed(0, 'b'));
+    expect(state.has('done')).toBe(false);
+    expect(attempt({ key: 'a', equals: { x: [1] } }, { key: 'b', exists: false })).toMatchObject({ ok: true });
+    expect(state.get('done')).toBe(true);
+  });
+
+  it('undoes a transaction of which one operation fails, and says which', () => {
+    const { run, state } = store();
+    run({ op: 'put', key: 'balance', value: 'none' });
+    const before = state.digest();
+    const operations = [
+      { op: 'put', key: 'a', value: 1 },
+      { op: 'delete', key: 'balance' },
+      { op: 'put', key: 'balance', value: 'x' },
+      { op: 'increment', key: 'balance' },
+    ];
+    const result = { ok: false, error: { code: 'not-a-number', message: 'the value is not a number' } };
+    const error = { code: 'operation-failed', message: 'one of the operations failed', details: { index: 3, result } };
+    expect(run({ op: 'transaction', operations })).toEqual({ ok: false, error });
+    expect(state.digest()).toBe(before);
+  });
+
+  it.each([
+    ['without operations', { operations: [] }],
+    ['with too many', { operations: Array.from({ length: 129 }, () => ({ op: 'get', key: 'a' })) }],
+    ['in a transaction', { operations: [{ op: 'transaction', operations: [{ op: 'get', key: 'a' }] }] }],
+    [
+      'with a condition that says two things',
+      { conditions: [{ key: 'a', exists: true, equals: 1 }], operations: [{ op: 'get', key: 'a' }] },
+    ],
+    ['with a condition that says nothing', { conditions: [{ key: 'a' }], operations: [{ op: 'get', key: 'a' }] }],
+  ])('takes no transaction %s', (_, parts) => {
+    expect(decodeOperation(service, canonicalJsonBytes({ op: 'transaction', ...parts }))).toBeUndefined();
+  });
+
   it('increments, from 0 and by 1 unless told otherwise', () => {
     const { run } = store();
     expect(run({ op: 'increment', key: 'a' })).toEqual({ ok: true, value: 1 });
