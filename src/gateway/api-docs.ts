@@ -11,6 +11,7 @@ export type SchemaName =
   | 'Live'
   | 'Ready'
   | 'Problem'
+  | 'LineAnswer'
   | 'SubmitRequest'
   | 'Operation';
 

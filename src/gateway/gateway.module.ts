@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { ClusterClient } from '../client/cluster-client.js';
 import { Admission, AdmissionGuard } from './admission.js';
+import { BatchController } from './batch.controller.js';
 import { ClusterController } from './cluster.controller.js';
 import { Connections } from './connections.js';
 import { JsonBodyPipe } from './json-body.js';
@@ -24,6 +25,7 @@ export class GatewayModule {
       module: GatewayModule,
       controllers: [
         RequestsController,
+        BatchController,
         ...(options.stateMachine.query === undefined ? [] : [KeyValueController]),
         EventsController,
         LogController,

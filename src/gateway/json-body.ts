@@ -30,19 +30,28 @@ export class JsonBodyPipe implements PipeTransform<IncomingMessage, Promise<Json
 
   /** @throws {HttpProblem | QuorateError} `unsupported-media-type`, `request-too-large`, `invalid-request`, `request-timeout` */
   async transform(request: IncomingMessage): Promise<Json> {
-    checkMediaType(request);
-    checkCodings(request);
-    return parseStrictJsonBytes(await this.#read(request), limitsOf(this.options));
+    return this.parse(await this.readAs(request, 'application/json', this.options.bodyBytesMax));
   }
 
-  async #read(request: IncomingMessage): Promise<Buffer> {
+  /** @throws {QuorateError} `invalid-request`, `request-too-large` */
+  parse(bytes: Buffer): Json {
     const { bodyBytesMax } = this.options;
-    const tooLarge = (): QuorateError =>
-      new QuorateError('request-too-large', `The body is larger than ${String(bodyBytesMax)} bytes.`, { bodyBytesMax });
+    if (bytes.length > bodyBytesMax) throw tooLarge(bodyBytesMax);
+    return parseStrictJsonBytes(bytes, limitsOf(this.options));
+  }
+
+  /** The request's whole body. @throws as `transform`, but for what is in it */
+  async readAs(request: IncomingMessage, mediaType: string, bodyBytesMax: number): Promise<Buffer> {
+    checkMediaType(request, mediaType);
+    checkCodings(request);
+    return this.#read(request, bodyBytesMax);
+  }
+
+  async #read(request: IncomingMessage, bodyBytesMax: number): Promise<Buffer> {
     const exchange = this.connections.of(request);
     const giveUp = (): QuorateError => {
       exchange?.closeAfter(true);
-      return tooLarge();
+      return tooLarge(bodyBytesMax);
     };
 
     const declared = Number(request.headers['content-length'] ?? 0);
@@ -64,7 +73,7 @@ export class JsonBodyPipe implements PipeTransform<IncomingMessage, Promise<Json
         else if (size > bodyBytesMax + DROPPED_BYTES_MAX) settle(giveUp());
       };
       const onEnd = (): void => {
-        settle(size > bodyBytesMax ? tooLarge() : undefined);
+        settle(size > bodyBytesMax ? tooLarge(bodyBytesMax) : undefined);
       };
       const onGone = (): void => {
         settle(gone());
@@ -92,26 +101,30 @@ function limitsOf({ bodyBytesMax }: GatewayOptions): JsonLimits {
   };
 }
 
+function tooLarge(bodyBytesMax: number): QuorateError {
+  const message = `The body is larger than ${String(bodyBytesMax)} bytes.`;
+  return new QuorateError('request-too-large', message, { bodyBytesMax });
+}
+
 /** Nobody will read it; it ends the handling of the request. */
 function gone(): HttpProblem {
   return new HttpProblem('invalid-request', 'The connection was closed before the whole body had arrived.');
 }
 
-/** `application/json` or any type with the suffix `+json`; UTF-8, whether said or not. */
-function checkMediaType(request: IncomingMessage): void {
+/** The one that is wanted, or for JSON any type with the suffix `+json`; UTF-8, whether said or not. */
+function checkMediaType(request: IncomingMessage, wanted: string): void {
   const values = request.headersDistinct['content-type'] ?? [];
   const refuse = (detail: string): HttpProblem =>
-    new HttpProblem('unsupported-media-type', detail, { headers: { 'Accept-Post': 'application/json' } });
-  if (values.length !== 1) throw refuse('The request needs one Content-Type header: application/json.');
+    new HttpProblem('unsupported-media-type', detail, { headers: { 'Accept-Post': wanted } });
+  if (values.length !== 1) throw refuse(`The request needs one Content-Type header: ${wanted}.`);
   let type: MIMEType;
   try {
     type = new MIMEType(values[0] ?? '');
   } catch {
     throw refuse('The Content-Type header is malformed.');
   }
-  if (type.essence !== 'application/json' && !/^application\/.+\+json$/.test(type.essence)) {
-    throw refuse('The content must be application/json.');
-  }
+  const isJson = wanted === 'application/json' && /^application\/.+\+json$/.test(type.essence);
+  if (type.essence !== wanted && !isJson) throw refuse(`The content must be ${wanted}.`);
   const charset = type.params.get('charset') ?? 'utf-8';
   if (!/^utf-?8$/i.test(charset)) throw refuse('JSON is UTF-8: no other charset is taken.');
 }

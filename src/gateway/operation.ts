@@ -62,6 +62,10 @@ function invalidBody(message: string, issues: readonly BodyIssue[]): QuorateErro
 /** 1 to 256 printable ASCII characters. */
 const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,256}$/;
 
+export function isIdempotencyKey(value: unknown): value is string {
+  return typeof value === 'string' && IDEMPOTENCY_KEY.test(value);
+}
+
 /** The request's idempotency key, if it has one: throws `invalid-request` when it is malformed or given twice. */
 export const IdempotencyKey = createParamDecorator((_data: unknown, context: ExecutionContext): string | undefined =>
   idempotencyKeyOf(context.switchToHttp().getRequest<IncomingMessage>()),
@@ -72,7 +76,7 @@ export function idempotencyKeyOf(request: IncomingMessage): string | undefined {
   const values = request.headersDistinct['idempotency-key'] ?? [];
   const [value] = values;
   if (value === undefined) return undefined;
-  if (values.length === 1 && IDEMPOTENCY_KEY.test(value)) return value;
+  if (values.length === 1 && isIdempotencyKey(value)) return value;
   throw new QuorateError(
     'invalid-request',
     'Idempotency-Key must be one value of 1 to 256 printable ASCII characters.',

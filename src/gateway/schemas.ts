@@ -127,6 +127,11 @@ export const problemSchema = z
   })
   .describe('RFC 9457, with members of its own for some codes.');
 
+export const lineAnswerSchema = z.union([
+  z.strictObject({ line: z.int().positive(), reply: replySchema }),
+  z.strictObject({ line: z.int().positive(), problem: problemSchema }),
+]);
+
 /** Everything that the document names, but for the state machine's operations. */
 export const ANSWER_SCHEMAS = {
   Reply: replySchema,
@@ -137,4 +142,5 @@ export const ANSWER_SCHEMAS = {
   Live: liveSchema,
   Ready: readySchema,
   Problem: problemSchema,
+  LineAnswer: lineAnswerSchema,
 } as const;

@@ -1,9 +1,8 @@
 import type { ServerResponse } from 'node:http';
+import { roomIn } from '../room.js';
 
 /** Something is written at least this often, so that nobody on the way takes the connection for dead, milliseconds. */
 const heartbeatMs = 15_000;
-/** Whoever takes nothing for so long is cut off, milliseconds: it can resume. */
-const stalledMs = 30_000;
 /** After a lost connection a browser tries again in this time, milliseconds. */
 const retryMs = 1_000;
 
@@ -37,23 +36,11 @@ export class EventStream {
       ...(id === undefined ? [] : [`id: ${String(id)}`]),
       `data: ${JSON.stringify(data)}`,
     ];
-    if (!this.response.write(`${lines.join('\n')}\n\n`)) await this.room();
+    if (!this.response.write(`${lines.join('\n')}\n\n`)) await roomIn(this.response);
   }
 
   end(): void {
     clearInterval(this.heartbeat);
     this.response.end();
-  }
-
-  private room(): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(stalled);
-        this.response.off('drain', done).off('close', done);
-        resolve();
-      };
-      const stalled = setTimeout(() => this.response.destroy(), stalledMs).unref();
-      this.response.once('drain', done).once('close', done);
-    });
   }
 }
