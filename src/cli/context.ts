@@ -12,8 +12,12 @@ export interface Context {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Whether `stdout` shows colours. */
+  /** Whether `stdout` shows colours: a terminal that has them, and NO_COLOR is not set. */
   readonly hasColors: boolean;
+  /** Which of the outputs somebody looks at: what is redrawn, and progress, is for terminals alone. */
+  readonly terminals: { readonly stdout: boolean; readonly stderr: boolean };
+  /** Aborted when nobody reads `stdout` any more (`quorate watch | head -3`): what runs on has no more reason to. */
+  readonly unread: AbortSignal;
   /** All of standard input. */
   readonly readStdin: () => Promise<string>;
   /** What the process is to exit with when the command has returned: 0 unless the command says otherwise. */
@@ -32,6 +36,19 @@ export class UsageError extends Error {
 
 export function print(context: Context, text: string): void {
   context.stdout.write(`${text}\n`);
+}
+
+/** Text that another process sent: it must not move a terminal's cursor. */
+export function harmless(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '?');
+}
+
+/** @throws {UsageError} unless it is a whole number within the bounds */
+export function wholeNumber(flag: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  const bounds = most === Number.MAX_SAFE_INTEGER ? '' : ` to ${String(most)}`;
+  throw new UsageError(`${flag} ${text}: it should be a whole number from ${String(least)} on${bounds}`);
 }
 
 type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow';

@@ -27,7 +27,7 @@ class Refused extends CommandFailed {
  * @param path with its leading slash
  * @throws {CommandFailed} when no gateway answers in time, or it refuses
  */
-async function ask(settings: Settings, path: string, init: RequestInit = {}): Promise<Answer> {
+export async function ask(settings: Settings, path: string, init: RequestInit = {}): Promise<Answer> {
   const signal = AbortSignal.timeout(settings.deadlineMs + ALLOWANCE_MS);
   let response: Response;
   let text: string;

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { processEnvironment } from '../config/settings.js';
 import { QuorateError } from '../errors.js';
 import { addBench } from './commands/bench.js';
+import { addCompletion } from './commands/completion.js';
 import { addGateway } from './commands/gateway.js';
 import { addGet } from './commands/get.js';
 import { addHealth } from './commands/health.js';
@@ -13,6 +14,7 @@ import { addStatus } from './commands/status.js';
 import { addSubmit } from './commands/submit.js';
 import { addUp } from './commands/up.js';
 import { addVerify } from './commands/verify.js';
+import { addWatch } from './commands/watch.js';
 import { CommandFailed, UsageError, type Context } from './context.js';
 
 const EXIT_FAILED = 1;
@@ -26,6 +28,7 @@ Examples:
   $ quorate up                                      a whole cluster on this machine
   $ quorate submit '{"op":"put","key":"a","value":1}'
   $ quorate get a
+  $ quorate watch                                   the cluster, live
   $ quorate submit --json '{"op":"get","key":"a"}' > reply.json && quorate verify reply.json`;
 
 /** Runs one command line to its end. @returns the exit code; never throws */
@@ -57,10 +60,12 @@ function createProgram(context: Context): Command {
     addSubmit,
     addGet,
     addStatus,
+    addWatch,
     addVerify,
     addHealth,
     addSimulate,
     addBench,
+    addCompletion,
   ];
   for (const add of adders) add(program, context);
   return program;
@@ -90,12 +95,18 @@ function explain(error: unknown, context: Context): number {
 /** The process's own command line; what bin/quorate.mjs calls. */
 export async function main(args: readonly string[] = process.argv.slice(2)): Promise<never> {
   // Whoever reads our output may leave early (`quorate status | head -1`), and a terminal may be closed.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const unread = new AbortController();
+  process.stdout.on('error', () => {
+    unread.abort();
+  });
+  process.stderr.on('error', () => undefined);
   const context: Context = {
     environment: processEnvironment(),
     stdout: process.stdout,
     stderr: process.stderr,
     hasColors: process.stdout.isTTY && process.stdout.hasColors(),
+    terminals: { stdout: process.stdout.isTTY, stderr: process.stderr.isTTY },
+    unread: unread.signal,
     readStdin: async () => await textOf(process.stdin),
     exitCode: 0,
   };

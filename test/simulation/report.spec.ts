@@ -101,6 +101,8 @@ describe('the command', () => {
       stdout: { write: (text: string) => (out += text) },
       stderr: { write: (text: string) => (err += text) },
       hasColors: false,
+      terminals: { stdout: false, stderr: false },
+      unread: new AbortController().signal,
       readStdin: async () => '',
       exitCode: 0,
     });

@@ -23,6 +23,8 @@ async function cli(args: readonly string[], environment: Record<string, string> 
     stdout: { write: (text: string) => (out += text) },
     stderr: { write: (text: string) => (err += text) },
     hasColors: false,
+    terminals: { stdout: false, stderr: false },
+    unread: new AbortController().signal,
     readStdin: async () => stdin,
     exitCode: 0,
   });

@@ -21,11 +21,20 @@ export function addGet(program: Command, context: Context): void {
     .description('read a value of the key-value service; exit 1 when there is none')
     .option('--local', "take one replica's word for it: faster, may be stale or wrong")
     .option('--json', 'print the whole answer as the gateway sent it');
-  addSettingFlags(command, 'url').action(async (key: string, options: Options) => {
-    const consistency = options.local === true ? 'local' : 'linearizable';
-    const path = `/v1/kv/${encodeURIComponent(key)}?consistency=${consistency}`;
-    await askAndPrint(context, settingsFrom(context, options), { path }, options, (body) => describe(context, body));
-  });
+  addSettingFlags(command, 'url')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ quorate get visits
+  $ quorate get visits --local
+  $ quorate get visits --json --url http://127.0.0.1:8080`,
+    )
+    .action(async (key: string, options: Options) => {
+      const consistency = options.local === true ? 'local' : 'linearizable';
+      const path = `/v1/kv/${encodeURIComponent(key)}?consistency=${consistency}`;
+      await askAndPrint(context, settingsFrom(context, options), { path }, options, (body) => describe(context, body));
+    });
 }
 
 function describe(context: Context, body: unknown): string {

@@ -12,13 +12,20 @@ export function addHealth(program: Command, context: Context): void {
     .command('health')
     .addArgument(new Argument('[role]', 'what runs here; else whatever does').choices(['replica', 'gateway']))
     .description("for a container's health check: does what runs here work? Exit 0 or 1, and why");
-  addSettingFlags(command, 'dataDir', 'port', 'host').action(
-    async (role: Role | undefined, options: SettingOptions) => {
+  addSettingFlags(command, 'dataDir', 'port', 'host')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ quorate health
+  $ quorate health replica --data-dir /data
+  $ quorate health gateway --port 8080`,
+    )
+    .action(async (role: Role | undefined, options: SettingOptions) => {
       const settings = settingsFrom(context, options);
       const answers = role === 'gateway' ? await askGateway(settings) : await askHolders(settings, role);
       print(context, answers);
-    },
-  );
+    });
 }
 
 /** What those say at their folder's lock who run on this host: a data folder may be shared with other containers. */

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import type { FaultKind } from '../../simulator/fault-kinds.js';
 import type { SimulationOptions } from '../../simulator/profile.js';
 import type { Outcome } from '../../simulator/simulate.js';
-import { paint, print, UsageError, type Context } from '../context.js';
+import { paint, print, UsageError, wholeNumber, type Context } from '../context.js';
+import { Progress } from '../progress.js';
 
 interface Options {
   readonly seed: string;
@@ -63,7 +64,9 @@ async function run(context: Context, options: Options): Promise<void> {
   const simulation = await simulationOptions(options);
   if (options.trace === true) await showTrace(context, first, simulation);
   const jobs = options.jobs === undefined ? availableParallelism() : wholeNumber('--jobs', options.jobs, 1);
-  const outcomes = await simulateMany(first, count, simulation, count === 1 ? 1 : jobs);
+  const progress = new Progress(context, 'seeds', count);
+  const outcomes = await simulateMany(first, count, simulation, count === 1 ? 1 : jobs, (done) => progress.show(done));
+  progress.clear();
   const report = reportOf(first, outcomes, simulation.without ?? []);
   print(context, options.json === true ? JSON.stringify(report, undefined, 2) : textOf(report));
   const failed = outcomes.find(({ violation }) => violation !== undefined);
@@ -124,12 +127,4 @@ async function kindsIn(list: string): Promise<readonly FaultKind[]> {
       if (isFaultKind(kind)) return kind;
       throw new UsageError(`--without ${kind}: there is no such kind of fault; there are ${faultKinds.join(', ')}`);
     });
-}
-
-function wholeNumber(flag: string, text: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw new UsageError(
-    `${flag} ${text}: it should be a whole number from ${least} on${most < 100 ? ` to ${most}` : ''}`,
-  );
 }
