@@ -20,6 +20,7 @@ export type QuorateErrorCode =
   | 'invalid-membership'
   | 'invalid-receipt'
   | 'redis-not-found'
+  | 'folder-not-empty'
   | 'internal';
 
 /** What the surroundings or a caller did wrong: a stable code, a text for people, and facts for programs. */

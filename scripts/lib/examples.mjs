@@ -1,7 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Strips the types off the examples, into dist/examples. What they are worth is checked by `npm test`. */
+/**
+ * Strips the types off the examples, into dist/examples, beside the product as it was built: what they import from src is
+ * above them there. What they are worth is checked by `npm test`.
+ */
 export async function buildExamples() {
   const { default: typescript } = await import('typescript');
   for (const example of readdirSync('examples')) {
@@ -15,7 +18,8 @@ export async function buildExamples() {
           verbatimModuleSyntax: true,
         },
       });
-      writeFileSync(join(output, file.replace(/\.ts$/, '.js')), outputText);
+      const built = outputText.replaceAll("from '../../src/", "from '../../");
+      writeFileSync(join(output, file.replace(/\.ts$/, '.js')), built);
     }
   }
 }

@@ -39,7 +39,7 @@ function modelOf(command: Command): CommandModel {
     description: command.description(),
     flags: [
       ...shown.map(({ long, short, description, flags, argChoices, required, optional }) => ({
-        names: [long, short].filter((name) => name !== undefined && name !== null),
+        names: [long, short].filter((name) => name !== undefined),
         description,
         value: required || optional ? valueOf(flags.replace(/^[^<[]*[<[](.*?)[>\]].*$/, '$1'), argChoices) : undefined,
       })),

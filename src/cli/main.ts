@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { text as textOf } from 'node:stream/consumers';
 import { Command, CommanderError } from 'commander';
 import { processEnvironment } from '../config/settings.js';
@@ -8,6 +7,7 @@ import { addCompletion } from './commands/completion.js';
 import { addGateway } from './commands/gateway.js';
 import { addGet } from './commands/get.js';
 import { addHealth } from './commands/health.js';
+import { addInit } from './commands/init.js';
 import { addReplica } from './commands/replica.js';
 import { addSimulate } from './commands/simulate.js';
 import { addStatus } from './commands/status.js';
@@ -16,6 +16,7 @@ import { addUp } from './commands/up.js';
 import { addVerify } from './commands/verify.js';
 import { addWatch } from './commands/watch.js';
 import { CommandFailed, UsageError, type Context } from './context.js';
+import { ownPackage } from './package-json.js';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -45,7 +46,7 @@ export async function runCli(args: readonly string[], context: Context): Promise
 function createProgram(context: Context): Command {
   const program = new Command('quorate')
     .description('A Byzantine-fault-tolerant replicated service on Redis')
-    .version(version())
+    .version(ownPackage().version)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
@@ -54,6 +55,7 @@ function createProgram(context: Context): Command {
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', HELP_FOOTER);
   const adders = [
+    addInit,
     addUp,
     addReplica,
     addGateway,
@@ -69,11 +71,6 @@ function createProgram(context: Context): Command {
   ];
   for (const add of adders) add(program, context);
   return program;
-}
-
-function version(): string {
-  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(file) as { version: string }).version;
 }
 
 function explain(error: unknown, context: Context): number {

@@ -60,7 +60,7 @@ async function watch(context: Context, settings: Settings, options: Options): Pr
   const count = options.count === undefined ? Infinity : wholeNumber('--count', options.count, 1);
   const show = options.json === true ? jsonLines(context) : context.terminals.stdout ? screen(context) : lines(context);
   const observer = new Observer();
-  for (let looks = 0; looks < count && !context.unread.aborted; looks++) {
+  for (let looks = 0; looks < count; looks++) {
     if (looks > 0) await delay(intervalMs, undefined, { signal: context.unread }).catch(() => undefined);
     if (context.unread.aborted) return;
     show(await look(settings, observer, looks === 0));

@@ -1,0 +1,89 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { z } from 'zod';
+
+/** What a call of an endpoint is made with. */
+export interface Call {
+  /** For the places in the path. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+}
+
+type Responses = Readonly<
+  Record<string, { readonly content?: Readonly<Record<string, { readonly schema?: object }>> }>
+>;
+type Methods = Readonly<Record<string, { readonly responses: Responses }>>;
+
+/** Longer than any answer takes on a busy machine. */
+const patienceMs = 60_000;
+/** What a server says before it knows which endpoint is meant: documented with none. */
+const beforeRouting = new Set([404, 405, 413, 414, 431]);
+
+/** An OpenAPI document beside the server that it describes: each answer is held against it. */
+export class Contract {
+  /** `get /v1/status` … */
+  readonly endpoints: readonly string[];
+  private readonly validators = new Map<string, z.ZodType>();
+
+  constructor(
+    private readonly url: string,
+    private readonly document: OpenAPIObject,
+  ) {
+    this.endpoints = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods as Methods).map((method) => `${method} ${path}`),
+    );
+  }
+
+  /** @throws {Error} when status, type or body of the answer are not what the document says */
+  async ask(endpoint: string, call: Call): Promise<{ readonly status: number; readonly text: string }> {
+    const [method = '', template = ''] = endpoint.split(' ');
+    const path = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => wellFormed(call.parameters?.[name] ?? ''));
+    const query = Object.entries(call.query ?? {}).map(([name, value]) => `${name}=${wellFormed(value)}`);
+    const response = await fetch(`${this.url}${path}${query.length === 0 ? '' : `?${query.join('&')}`}`, {
+      method: method.toUpperCase(),
+      headers: latin1(call.headers ?? {}),
+      ...(method === 'get' || call.body === undefined ? {} : { body: call.body }),
+      redirect: 'manual',
+      signal: AbortSignal.timeout(patienceMs),
+    });
+    const text = await response.text();
+    // An empty or dotted parameter leads elsewhere than to this endpoint.
+    const isElsewhere = new URL(response.url).pathname.split('/').length !== template.split('/').length;
+    if (!isElsewhere || !response.ok) this.check(endpoint, response, text);
+    return { status: response.status, text };
+  }
+
+  private check(endpoint: string, response: Response, text: string): void {
+    const [method = '', path = ''] = endpoint.split(' ');
+    const type = (response.headers.get('content-type') ?? '').split(';')[0] ?? '';
+    const { responses } = (this.document.paths[path] as Methods)[method] ?? { responses: {} };
+    const documented = responses[String(response.status)]?.content;
+    const name = `${endpoint} ${String(response.status)} ${type}`;
+    const isGeneral = documented === undefined && beforeRouting.has(response.status);
+    const schema = isGeneral ? { $ref: '#/components/schemas/Problem' } : documented?.[type]?.schema;
+    if (schema === undefined) throw new Error(`the document has no answer ${name}: ${text}`);
+    if (!/json$/.test(type)) return;
+    const validator = this.validators.get(name) ?? this.validatorOf(schema);
+    this.validators.set(name, validator);
+    const { error } = validator.safeParse(JSON.parse(text));
+    if (error !== undefined) throw new Error(`${name} is not as documented: ${z.prettifyError(error)}\n${text}`);
+  }
+
+  private validatorOf(schema: object): z.ZodType {
+    // Its references are to the document's root; JSON Schema's own place for what is referred to is $defs.
+    const definitions = this.document.components?.schemas ?? {};
+    const text = JSON.stringify({ ...schema, $defs: definitions }).replaceAll('#/components/schemas/', '#/$defs/');
+    return z.fromJSONSchema(JSON.parse(text) as Parameters<typeof z.fromJSONSchema>[0]);
+  }
+}
+
+/** A lone surrogate cannot be percent-encoded. */
+function wellFormed(text: string): string {
+  return encodeURIComponent(text.replaceAll(/\p{Surrogate}/gu, '?'));
+}
+
+/** What `fetch` can send. */
+function latin1(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([, value]) => /^[\x20-\xff]*$/.test(value)));
+}
