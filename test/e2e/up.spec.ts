@@ -11,6 +11,7 @@ import { runCommand } from '../../src/cluster/run-command.js';
 import type { Reply } from '../../src/crypto/receipt.js';
 import { verifyReceiptText } from '../../src/crypto/verify-receipt.js';
 import { eventually } from '../support/cluster-waiting.js';
+import { commandsOf } from '../support/documents.js';
 import { descendantsOf, livingAmong, patienceMs, plainEnvironment, Program, quorate } from '../support/processes.js';
 import { Api, signersOf, temporaryFolder, testTimeoutMs } from './support.js';
 
@@ -18,12 +19,6 @@ jest.setTimeout(testTimeoutMs);
 
 /** Redis and its warden, four replicas, a gateway. */
 const childrenMin = 7;
-
-/** The commands in a document's `sh` blocks, a continued line being one. */
-function commandsOf(document: string): string[] {
-  const blocks = [...document.matchAll(/```sh\n([\s\S]*?)```/g)];
-  return blocks.flatMap(([, block = '']) => block.replaceAll('\\\n', ' ').trim().split('\n'));
-}
 
 describe('quorate up', () => {
   let folder: string;
@@ -147,8 +142,8 @@ describe('quorate up', () => {
     expect(stderr).toContain('not-found');
   });
 
-  it('answers every command of the README', async () => {
-    const commands = commandsOf(await readFile('README.md', 'utf8')).filter(
+  it.each(['README.md', 'docs/cli.md', 'docs/operating.md'])('answers every command of %s', async (document) => {
+    const commands = commandsOf(await readFile(document, 'utf8')).filter(
       (command) => !/^npm (start|test)$/.test(command),
     );
     expect(commands.length).toBeGreaterThanOrEqual(5);
@@ -159,7 +154,7 @@ describe('quorate up', () => {
       const { stdout, ...ending } = await runCommand('/bin/sh', ['-c', here], {
         timeoutMs: patienceMs,
         cwd: folder,
-        environment: plainEnvironment({ QUORATE_URL: api.url, DATA_DIR: folder }),
+        environment: plainEnvironment({ QUORATE_URL: api.url, DATA_DIR: folder, PORT: port }),
       });
       expect({ command, ...ending }).toMatchObject({ command, code: 0 });
       expect({ command, stdout }).toEqual({ command, stdout: expect.not.stringContaining('urn:quorate:problem') });

@@ -47,7 +47,7 @@ export class Contract {
       redirect: 'manual',
       signal: AbortSignal.timeout(patienceMs),
     });
-    const text = await response.text();
+    const text = await textOf(response);
     // An empty or dotted parameter leads elsewhere than to this endpoint.
     const isElsewhere = new URL(response.url).pathname.split('/').length !== template.split('/').length;
     if (!isElsewhere || !response.ok) this.check(endpoint, response, text);
@@ -76,6 +76,13 @@ export class Contract {
     const text = JSON.stringify({ ...schema, $defs: definitions }).replaceAll('#/components/schemas/', '#/$defs/');
     return z.fromJSONSchema(JSON.parse(text) as Parameters<typeof z.fromJSONSchema>[0]);
   }
+}
+
+/** A stream of events has no end: its status and its type are all that is read. */
+async function textOf(response: Response): Promise<string> {
+  if (response.headers.get('content-type')?.startsWith('text/event-stream') !== true) return await response.text();
+  await response.body?.cancel();
+  return '';
 }
 
 /** A lone surrogate cannot be percent-encoded. */
