@@ -27,14 +27,24 @@ const valid: Readonly<Record<string, Call>> = {
   'get /v1/status': {},
   'get /v1/membership': {},
   'get /v1/kv/{key}': { parameters: { key: 'a/b ü' }, query: { consistency: 'local' } },
+  'get /v1/log': { query: { after: '0' } },
+  'get /v1/events': {},
   'get /v1/log/{sequence}': { parameters: { sequence: '42' } },
   'post /v1/requests': {
     body: JSON.stringify({ operation: { op: 'put', key: 'a', value: { deep: [1, null, 'x'] } } }),
     headers: { 'content-type': 'application/json', 'idempotency-key': 'order-17' },
   },
+  'post /v1/requests/batch': {
+    body: '{"operation":{"op":"put","key":"a","value":1}}\n{"operation":{"op":"drop"}}\n',
+    headers: { 'content-type': 'application/x-ndjson' },
+  },
 };
 
 describe('every endpoint of the OpenAPI document', () => {
+  it('has a valid call here', () => {
+    expect(Object.keys(valid).sort()).toEqual([...contract.endpoints].sort());
+  });
+
   it.each(Object.entries(valid))('answers %s as it is documented', async (endpoint, call) => {
     expect(contract.endpoints).toContain(endpoint);
     expect((await contract.ask(endpoint, call)).status).toBe(200);
@@ -47,7 +57,17 @@ describe('every endpoint of the OpenAPI document', () => {
   );
   const headers = fc.dictionary(
     fc.constantFrom('content-type', 'accept', 'prefer', 'idempotency-key', 'x-forwarded-for', 'content-encoding'),
-    fc.constantFrom('', ' ', 'application/json', 'text/plain', 'respond-async', '*', 'ü'.repeat(3), 'a'.repeat(300)),
+    fc.constantFrom(
+      '',
+      ' ',
+      'application/json',
+      'application/x-ndjson',
+      'text/plain',
+      'respond-async',
+      '*',
+      'ü'.repeat(3),
+      'a'.repeat(300),
+    ),
   );
   const json = fc.oneof(
     fc.json(),
@@ -65,7 +85,7 @@ describe('every endpoint of the OpenAPI document', () => {
   const call = fc.record({
     endpoint: fc.integer({ min: 0, max: 100 }),
     parameters: fc.record({ key: word, sequence: word }),
-    query: fc.oneof(fc.constant({}), fc.dictionary(fc.constantFrom('consistency', 'x', '__proto__'), word)),
+    query: fc.oneof(fc.constant({}), fc.dictionary(fc.constantFrom('consistency', 'after', 'x', '__proto__'), word)),
     headers,
     body: fc.option(body, { nil: undefined }),
   });
