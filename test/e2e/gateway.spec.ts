@@ -3,6 +3,7 @@ import type { Reply } from '../../src/crypto/receipt.js';
 import { parseMembership } from '../../src/crypto/membership.js';
 import { verifyReceiptText } from '../../src/crypto/verify-receipt.js';
 import { eventually } from '../support/cluster-waiting.js';
+import { Contract, validCalls } from '../support/contract.js';
 import { testTimeoutMs, TestCluster, type Api } from './support.js';
 
 jest.setTimeout(testTimeoutMs);
@@ -36,6 +37,15 @@ describe('two gateways', () => {
 
   /** What every answer under one idempotency key has in common. Which f+1 replicas have signed it may differ. */
   const essence = ({ receipt: { signatures: _, ...receipt }, ...reply }: Reply): object => ({ ...reply, receipt });
+
+  it('answer every endpoint as their OpenAPI document says', async () => {
+    const { body: document } = await api.ask<ConstructorParameters<typeof Contract>[1]>('/openapi.json');
+    const contract = new Contract(other.url, document);
+    for (const [endpoint, call] of Object.entries(validCalls)) {
+      const { status, text } = await contract.ask(endpoint, call);
+      expect({ endpoint, status, text }).toMatchObject({ endpoint, status: 200 });
+    }
+  });
 
   describe('an idempotency key', () => {
     it('has its operation executed once, and answered with the same each time', async () => {

@@ -10,6 +10,32 @@ export interface Call {
   readonly body?: string | undefined;
 }
 
+const key = 'a/b ü';
+
+/**
+ * A valid call of every endpoint that the document has, in an order in which what is read has been written before. An endpoint
+ * that the document gains is to be added here: a test compares the two.
+ */
+export const validCalls: Readonly<Record<string, Call>> = {
+  'post /v1/requests': {
+    body: JSON.stringify({ operation: { op: 'put', key, value: { deep: [1, null, 'x'] } } }),
+    headers: { 'content-type': 'application/json', 'idempotency-key': 'order-17' },
+  },
+  'post /v1/requests/batch': {
+    body: `{"operation":{"op":"delete","key":"other"}}\n{"operation":{"op":"drop"}}\n`,
+    headers: { 'content-type': 'application/x-ndjson' },
+  },
+  'get /health/live': {},
+  'get /health/ready': {},
+  'get /metrics': {},
+  'get /v1/status': {},
+  'get /v1/membership': {},
+  'get /v1/kv/{key}': { parameters: { key }, query: { consistency: 'linearizable' } },
+  'get /v1/log': { query: { after: '0' } },
+  'get /v1/events': {},
+  'get /v1/log/{sequence}': { parameters: { sequence: '1' } },
+};
+
 type Responses = Readonly<
   Record<string, { readonly content?: Readonly<Record<string, { readonly schema?: object }>> }>
 >;

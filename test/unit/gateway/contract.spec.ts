@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import fc from 'fast-check';
-import { Contract, type Call } from '../../support/contract.js';
+import { Contract, validCalls } from '../../support/contract.js';
 import { start, stopAll, type Started } from './support.js';
 
 /** Printed with every failure by fast-check; another seed explores other inputs. */
@@ -19,33 +19,12 @@ beforeAll(async () => {
 
 afterAll(stopAll);
 
-/** A valid call of every operation that the document has: one that is missing here fails the test below. */
-const valid: Readonly<Record<string, Call>> = {
-  'get /health/live': {},
-  'get /health/ready': {},
-  'get /metrics': {},
-  'get /v1/status': {},
-  'get /v1/membership': {},
-  'get /v1/kv/{key}': { parameters: { key: 'a/b ü' }, query: { consistency: 'local' } },
-  'get /v1/log': { query: { after: '0' } },
-  'get /v1/events': {},
-  'get /v1/log/{sequence}': { parameters: { sequence: '42' } },
-  'post /v1/requests': {
-    body: JSON.stringify({ operation: { op: 'put', key: 'a', value: { deep: [1, null, 'x'] } } }),
-    headers: { 'content-type': 'application/json', 'idempotency-key': 'order-17' },
-  },
-  'post /v1/requests/batch': {
-    body: '{"operation":{"op":"put","key":"a","value":1}}\n{"operation":{"op":"drop"}}\n',
-    headers: { 'content-type': 'application/x-ndjson' },
-  },
-};
-
 describe('every endpoint of the OpenAPI document', () => {
-  it('has a valid call here', () => {
-    expect(Object.keys(valid).sort()).toEqual([...contract.endpoints].sort());
+  it('is called at least once', () => {
+    expect(Object.keys(validCalls).sort()).toEqual([...contract.endpoints].sort());
   });
 
-  it.each(Object.entries(valid))('answers %s as it is documented', async (endpoint, call) => {
+  it.each(Object.entries(validCalls))('answers %s as it is documented', async (endpoint, call) => {
     expect(contract.endpoints).toContain(endpoint);
     expect((await contract.ask(endpoint, call)).status).toBe(200);
   });
