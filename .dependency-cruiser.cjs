@@ -14,8 +14,10 @@ const ROOMS = {
   memory: ['wire', 'crypto', 'ports', 'pbft'],
   redis: ['wire', 'crypto', 'ports', 'pbft'],
   client: ['wire', 'crypto', 'ports', 'pbft', 'state-machine'],
+  // Asynchronous requests, kept by BullMQ, which nobody else knows.
+  queue: ['client', 'crypto', 'pbft', 'ports', 'redis', 'state-machine', 'wire'],
   // Edges bind the rest. The gateway reaches a cluster through `client` alone; the command line composes everything.
-  gateway: ['client', 'config', 'crypto', 'pbft', 'ports', 'state-machine', 'wire'],
+  gateway: ['client', 'config', 'crypto', 'pbft', 'ports', 'queue', 'state-machine', 'wire'],
   // Production code on simulated ports; only the command line knows it.
   simulator: ['client', 'crypto', 'memory', 'pbft', 'ports', 'replica', 'state-machine', 'wire'],
   cluster: ['config', 'crypto', 'enrolment', 'pbft', 'ports', 'redis', 'wire'],
@@ -62,6 +64,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/redis/' },
       to: { path: '(^|/)node_modules/ioredis/' },
+    },
+    {
+      name: 'bullmq-in-its-room',
+      comment: 'Whoever else wants something done later asks src/queue for it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/queue/' },
+      to: { path: '(^|/)node_modules/(bullmq|@bull-board)/' },
     },
     {
       name: 'nest-at-the-edges',

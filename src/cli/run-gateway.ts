@@ -12,6 +12,10 @@ import { DataFolder, writeDurably } from '../enrolment/data-folder.js';
 import { admit, join } from '../enrolment/founding.js';
 import { TimestampFile } from '../enrolment/timestamp-file.js';
 import { createGateway } from '../gateway/gateway.js';
+import type { AsyncRequests } from '../queue/async-requests.js';
+import { openQueue } from '../queue/open-queue.js';
+import { Seal } from '../queue/seal.js';
+import { WebhookPolicy } from '../queue/webhook-policy.js';
 import type { Connection } from '../redis/connection.js';
 import { Keys } from '../redis/keys.js';
 import { RedisBus } from '../redis/redis-bus.js';
@@ -22,6 +26,8 @@ import { openRedis, undo, type CleanUp } from './open-redis.js';
 import type { Service } from './serve.js';
 
 const publicFileMode = 0o644;
+/** How much longer than its deadline a request of the queue is waited for at the end. */
+const queueGraceMs = 500;
 
 /**
  * Runs one gateway until it is stopped; stopping finishes what was accepted.
@@ -48,18 +54,43 @@ async function startGateway(settings: Settings, machine: StateMachine<unknown>, 
   process.title = `quorate gateway ${name}`;
   const logger = pino({ level: settings.logLevel, base: { gateway: name } });
   const connection = await openRedis(settings.redisUrl ?? '', cleanUp);
-  const authority = authorityFromToken(await readJoinToken(settings), settings.cluster);
+  const token = await readJoinToken(settings);
+  const authority = authorityFromToken(token, settings.cluster);
   const membership = await admitted(settings, folder, authority, connection, name, logger, cleanUp);
   // Public: what `quorate verify` checks receipts against.
   const document = JSON.stringify(membershipDocument(membership), null, 2);
   writeDurably(joinPath(settings.dataDir, 'membership.json'), `${document}\n`, publicFileMode);
 
   const client = await openClient(settings, folder, authority, connection, membership, name, cleanUp);
-  const gateway = await createGateway(client, { ...settings, stateMachine: machine, logger });
+  const queue = await openRequests(settings, new Seal(token, settings.cluster), client, machine, logger, cleanUp);
+  const gateway = await createGateway(client, { ...settings, stateMachine: machine, logger, queue });
   await gateway.listen();
   cleanUp.push(() => gateway.close());
   folder.health = { name, host: hostname(), ready: true, detail: `listens at ${gateway.url}` };
   logger.info({ url: gateway.url, genesis: membership.digestHex }, `${name} takes requests`);
+}
+
+/** Asynchronous requests. This gateway works on all there are, whoever has taken them. */
+async function openRequests(
+  settings: Settings,
+  seal: Seal,
+  client: BusClient,
+  stateMachine: StateMachine<unknown>,
+  logger: Logger,
+  cleanUp: CleanUp,
+): Promise<AsyncRequests> {
+  const { queueRedisUrl: redisUrl = '', cluster, deadlineMs } = settings;
+  const connection = await openRedis(redisUrl, cleanUp);
+  const queue = await openQueue({
+    ...{ connection, redisUrl, prefix: new Keys(cluster).queue, seal, client, stateMachine, logger, deadlineMs },
+    limits: { lengthMax: settings.queueLengthMax, attempts: settings.queueAttempts, keepS: settings.resultsKeepS },
+    concurrency: settings.queueConcurrency,
+    webhooks: new WebhookPolicy(settings.webhookSecret, settings.webhookHosts),
+  });
+  cleanUp.push(async () => {
+    await queue.close(deadlineMs + queueGraceMs);
+  });
+  return queue.requests;
 }
 
 /** The membership of the cluster, once its replicas have founded it. */

@@ -246,7 +246,8 @@ export class LocalCluster {
       ...where,
     });
     this.redis = redis;
-    this.settings = { ...this.settings, redisUrl: redis.url, logRedisUrl: this.settings.logRedisUrl ?? redis.url };
+    const { logRedisUrl = redis.url, queueRedisUrl = redis.url } = this.settings;
+    this.settings = { ...this.settings, redisUrl: redis.url, logRedisUrl, queueRedisUrl };
     void redis.child.ended.then((ending) => {
       if (!redis.child.isToEnd) this.options.onEnded?.('redis', ending);
     });

@@ -47,6 +47,14 @@ function isHttpUrl(text: string): boolean {
 
 const path = define('the path of a file', z.string());
 
+/** Words with commas between them, each of this form. */
+function list(form: RegExp): z.ZodType<readonly string[], string> {
+  return z
+    .string()
+    .transform((text) => text.split(',').map((word) => word.trim()))
+    .refine((words) => words.every((word) => form.test(word)));
+}
+
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -54,6 +62,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export const DEFINITIONS = {
   REDIS_URL: redisUrl,
   LOG_REDIS_URL: redisUrl,
+  QUEUE_REDIS_URL: redisUrl,
   CLUSTER: name,
   REPLICAS: wholeNumber(4, 64, 'replicas', 'n = 3f+1: with fewer than 4 not one faulty replica is tolerated'),
   REPLICA_ID: name,
@@ -74,6 +83,19 @@ export const DEFINITIONS = {
   DEADLINE_MS: wholeNumber(10, 600_000, 'milliseconds'),
   IN_FLIGHT_MAX: wholeNumber(1, 65_536, 'requests'),
   BODY_BYTES_MAX: wholeNumber(64, 16_777_216, 'bytes'),
+  QUEUE_LENGTH_MAX: wholeNumber(1, 10_000_000, 'requests'),
+  QUEUE_CONCURRENCY: wholeNumber(1, 1024, 'requests'),
+  QUEUE_ATTEMPTS: wholeNumber(1, 1000, 'attempts'),
+  RESULTS_KEEP_S: wholeNumber(1, 31_536_000, 'seconds'),
+  WEBHOOK_SECRET: { ...define('at least 24 characters', z.string().min(24)), secret: true },
+  WEBHOOK_HOSTS: define(
+    'host names with commas between them, each with a port or without, such as hooks.example.com,*.example.org:8443',
+    list(/^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i),
+  ),
+  OPERATOR_KEY: {
+    ...define('at least 16 printable ASCII characters, without white space', z.string().regex(/^[\x21-\x7e]{16,256}$/)),
+    secret: true,
+  },
   LOG_LEVEL: define(`one of ${LOG_LEVELS.join(', ')}`, z.enum(LOG_LEVELS)),
   QUORATE_URL: define('http://HOST:PORT or https://HOST:PORT', z.string().refine(isHttpUrl)),
 } satisfies Record<string, Definition<unknown>>;
@@ -95,6 +117,10 @@ export const DEFAULTS = {
   DEADLINE_MS: '5000',
   IN_FLIGHT_MAX: '1024',
   BODY_BYTES_MAX: '65536',
+  QUEUE_LENGTH_MAX: '10000',
+  QUEUE_CONCURRENCY: '64',
+  QUEUE_ATTEMPTS: '20',
+  RESULTS_KEEP_S: '86400',
   LOG_LEVEL: 'info',
   QUORATE_URL: 'http://127.0.0.1:3000',
 } as const satisfies Partial<Record<SettingName, string>>;

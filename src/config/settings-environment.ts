@@ -1,4 +1,4 @@
-import { DEFAULTS, type SettingName } from './setting-definitions.js';
+import { DEFAULTS, DEFINITIONS, type SettingName } from './setting-definitions.js';
 import type { Settings } from './settings.js';
 
 type SettingTexts = Partial<Record<SettingName, string>>;
@@ -8,6 +8,7 @@ export function settingsEnvironment(settings: Settings): SettingTexts {
   return withoutUndefined({
     REDIS_URL: settings.redisUrl,
     LOG_REDIS_URL: settings.logRedisUrl,
+    QUEUE_REDIS_URL: settings.queueRedisUrl,
     CLUSTER: settings.cluster,
     REPLICAS: settings.replicas,
     DATA_DIR: settings.dataDir,
@@ -23,18 +24,31 @@ export function settingsEnvironment(settings: Settings): SettingTexts {
     DEADLINE_MS: settings.deadlineMs,
     IN_FLIGHT_MAX: settings.inFlightMax,
     BODY_BYTES_MAX: settings.bodyBytesMax,
+    QUEUE_LENGTH_MAX: settings.queueLengthMax,
+    QUEUE_CONCURRENCY: settings.queueConcurrency,
+    QUEUE_ATTEMPTS: settings.queueAttempts,
+    RESULTS_KEEP_S: settings.resultsKeepS,
+    WEBHOOK_SECRET: settings.webhookSecret,
+    WEBHOOK_HOSTS: listed(settings.webhookHosts),
+    OPERATOR_KEY: settings.operatorKey,
     LOG_LEVEL: settings.logLevel,
   });
 }
 
-/** What of that must be said, because it differs from its default. The join token is left out: this gets printed. */
+/** What of that must be said, because it differs from its default. Secrets are left out: this gets printed. */
 export function unusualSettings(settings: Settings): SettingTexts {
-  const { JOIN_TOKEN: _secret, LOG_REDIS_URL: logRedisUrl, ...texts } = settingsEnvironment(settings);
-  const defaults: SettingTexts = DEFAULTS;
-  const all = { ...texts, LOG_REDIS_URL: logRedisUrl === texts.REDIS_URL ? undefined : logRedisUrl };
-  return withoutUndefined(
-    Object.fromEntries(Object.entries(all).filter(([name, value]) => value !== defaults[name as SettingName])),
+  const texts = settingsEnvironment(settings);
+  const { REDIS_URL: bus } = texts;
+  const defaults: SettingTexts = { ...DEFAULTS, ...withoutUndefined({ LOG_REDIS_URL: bus, QUEUE_REDIS_URL: bus }) };
+  const unusual = (Object.entries(texts) as [SettingName, string][]).filter(
+    ([name, value]) => !('secret' in DEFINITIONS[name]) && value !== defaults[name],
   );
+  return Object.fromEntries(unusual);
+}
+
+/** How a list is written; an empty one is not written at all. */
+function listed(words: readonly string[]): string | undefined {
+  return words.length === 0 ? undefined : words.join(',');
 }
 
 function withoutUndefined(values: Partial<Record<SettingName, string | number | undefined>>): SettingTexts {

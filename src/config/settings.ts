@@ -10,6 +10,8 @@ export interface Settings {
   readonly redisUrl: string | undefined;
   /** Where this replica keeps its own log; the bus unless LOG_REDIS_URL says otherwise. */
   readonly logRedisUrl: string | undefined;
+  /** Where the queue of asynchronous requests is kept; the bus unless QUEUE_REDIS_URL says otherwise. */
+  readonly queueRedisUrl: string | undefined;
   readonly cluster: string;
   /** n at genesis, 4 to 64. */
   readonly replicas: number;
@@ -37,6 +39,20 @@ export interface Settings {
   /** Requests that a gateway has waiting, at most. */
   readonly inFlightMax: number;
   readonly bodyBytesMax: number;
+  /** Asynchronous requests that may wait, be under way or wait for another attempt. */
+  readonly queueLengthMax: number;
+  /** Asynchronous requests that one gateway has under way at once. */
+  readonly queueConcurrency: number;
+  /** How often an asynchronous request is tried before it has failed. */
+  readonly queueAttempts: number;
+  /** How long the results of asynchronous requests are kept, seconds. */
+  readonly resultsKeepS: number;
+  /** Webhooks are signed with it, and off without it. Never print it. */
+  readonly webhookSecret: string | undefined;
+  /** The only hosts that webhooks go to, lower case; `*.` at the beginning stands for any name below. */
+  readonly webhookHosts: readonly string[];
+  /** Opens the operator's pages, which are not there without it. Never print it. */
+  readonly operatorKey: string | undefined;
   readonly logLevel: LogLevel;
   /** The gateway that the client's commands talk to. */
   readonly quorateUrl: string;
@@ -81,9 +97,15 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
     throw invalidSetting('LOG_SIZE', String(logSize), most);
   }
   const redisUrl = read('REDIS_URL');
+  const webhookSecret = read('WEBHOOK_SECRET');
+  const webhookHosts = (read('WEBHOOK_HOSTS') ?? []).map((host) => host.toLowerCase());
+  if (webhookSecret !== undefined && webhookHosts.length === 0) {
+    throw invalidSetting('WEBHOOK_HOSTS', '', 'the hosts that webhooks may go to, when WEBHOOK_SECRET is set');
+  }
   return Object.freeze({
     redisUrl,
     logRedisUrl: read('LOG_REDIS_URL') ?? redisUrl,
+    queueRedisUrl: read('QUEUE_REDIS_URL') ?? redisUrl,
     cluster: required('CLUSTER'),
     replicas,
     replicaId: read('REPLICA_ID'),
@@ -101,6 +123,13 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
     deadlineMs: required('DEADLINE_MS'),
     inFlightMax: required('IN_FLIGHT_MAX'),
     bodyBytesMax: required('BODY_BYTES_MAX'),
+    queueLengthMax: required('QUEUE_LENGTH_MAX'),
+    queueConcurrency: required('QUEUE_CONCURRENCY'),
+    queueAttempts: required('QUEUE_ATTEMPTS'),
+    resultsKeepS: required('RESULTS_KEEP_S'),
+    webhookSecret,
+    webhookHosts,
+    operatorKey: read('OPERATOR_KEY'),
     logLevel: required('LOG_LEVEL'),
     quorateUrl: required('QUORATE_URL').replace(/\/+$/, ''),
     cacheDir: cacheFolder(environment),

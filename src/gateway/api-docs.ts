@@ -4,6 +4,7 @@ import { PROBLEM_KINDS, PROBLEM_MEDIA_TYPE, type ProblemCode } from './problem.j
 
 export type SchemaName =
   | 'Reply'
+  | 'RequestStatus'
   | 'Value'
   | 'AgreedBatch'
   | 'Status'

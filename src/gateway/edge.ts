@@ -4,6 +4,7 @@ import { QuorateError } from '../errors.js';
 import type { Connections } from './connections.js';
 import { awaitsContinue, expectsTheUnknown } from './http-server.js';
 import type { GatewayMetrics } from './metrics.js';
+import { OPERATOR_PATH } from './operator-path.js';
 import { HttpProblem, sendProblem } from './problem.js';
 
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
@@ -65,7 +66,7 @@ const PAGE = helmetWith({
 const DOCS = helmetWith({
   defaultSrc: ["'none'"],
   scriptSrc: ["'self'"],
-  // Swagger UI has style elements in its page and style attributes in what it draws.
+  // Swagger UI, and the queues' page, have style elements in the page and style attributes in what they draw.
   styleSrc: ["'self'", "'unsafe-inline'"],
   imgSrc: ["'self'", 'data:'],
   connectSrc: ["'self'"],
@@ -96,7 +97,12 @@ function helmetWith(directives: Record<string, string[]>): Headers {
 
 function secure(request: IncomingMessage, response: ServerResponse): void {
   const [path = ''] = (request.url ?? '').split('?', 1);
-  const isDocs = path === '/docs' || path.startsWith('/docs/');
+  const isDocs = isBelow(path, '/docs');
   if (!isDocs) response.setHeader('Cache-Control', 'no-store');
-  for (const [name, value] of isDocs ? DOCS : path === '/' ? PAGE : API) response.setHeader(name, value);
+  const headers = isDocs || isBelow(path, OPERATOR_PATH) ? DOCS : path === '/' ? PAGE : API;
+  for (const [name, value] of headers) response.setHeader(name, value);
+}
+
+function isBelow(path: string, root: string): boolean {
+  return path === root || path.startsWith(`${root}/`);
 }

@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { ClusterClient } from '../client/cluster-client.js';
 import { Admission, AdmissionGuard } from './admission.js';
 import { BatchController } from './batch.controller.js';
+import { AsyncRequestsController } from './async-requests.controller.js';
 import { ClusterController } from './cluster.controller.js';
 import { Connections } from './connections.js';
 import { JsonBodyPipe } from './json-body.js';
@@ -11,7 +12,7 @@ import { Feed } from './events/feed.js';
 import { GatewayMetrics } from './metrics.js';
 import { OperatingController } from './operating.controller.js';
 import { OperationPipe } from './operation.js';
-import { CLUSTER_CLIENT, GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
+import { ASYNC_REQUESTS, CLUSTER_CLIENT, GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
 import { PageController } from './page.controller.js';
 import { KeyValueController, LogController } from './reads.controller.js';
 import { RequestsController } from './requests.controller.js';
@@ -26,6 +27,7 @@ export class GatewayModule {
       controllers: [
         RequestsController,
         BatchController,
+        ...(options.queue === undefined ? [] : [AsyncRequestsController]),
         ...(options.stateMachine.query === undefined ? [] : [KeyValueController]),
         EventsController,
         LogController,
@@ -36,6 +38,7 @@ export class GatewayModule {
       providers: [
         { provide: CLUSTER_CLIENT, useValue: client },
         { provide: GATEWAY_OPTIONS, useValue: options },
+        { provide: ASYNC_REQUESTS, useValue: options.queue },
         Connections,
         Admission,
         AdmissionGuard,

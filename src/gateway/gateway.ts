@@ -13,6 +13,8 @@ import { attendToServer, GatewayHttpAdapter } from './http-server.js';
 import { GatewayMetrics } from './metrics.js';
 import { setupOpenApi } from './openapi.js';
 import { CLIENT_GRACE_MS, SILENT_LOGGER, type GatewayOptions } from './options.js';
+import { OPERATOR_PATH, QUEUES_PATH } from './operator-path.js';
+import { operatorGate } from './operator.js';
 import { ProblemFilter } from './problem.filter.js';
 import { RouteTable } from './route-table.js';
 
@@ -54,9 +56,17 @@ export async function createGateway(client: ClusterClient, options: GatewayOptio
   app.use(atEdge);
   app.useGlobalFilters(filter);
   setupOpenApi(app, options);
+  await mountOperator(app, options);
   await app.init();
   adapter.shortcut = new HotRoute(app, atEdge, filter);
   return new HttpGateway(app, server, connections, options);
+}
+
+/** Past Nest: bull-board is an Express application. Without a key the operator has no pages. */
+async function mountOperator(app: NestExpressApplication, { operatorKey, queue }: GatewayOptions): Promise<void> {
+  if (operatorKey === undefined) return;
+  app.use(OPERATOR_PATH, operatorGate(operatorKey));
+  if (queue !== undefined) app.use(QUEUES_PATH, await queue.board(QUEUES_PATH));
 }
 
 class HttpGateway implements Gateway {

@@ -13,7 +13,7 @@ const path = '/v1/requests';
 /**
  * `POST /v1/requests` past Express, whose router and middlewares cost more than the agreement on a request does. It has
  * what Nest would have done, by the same providers in the same order: edge, admission, pipes, controller, filter.
- * Anything unusual, a query among it, takes the usual way.
+ * Anything unusual, a query or a preference among it, takes the usual way.
  */
 export class HotRoute implements Shortcut {
   readonly #admission: Admission;
@@ -32,8 +32,8 @@ export class HotRoute implements Shortcut {
     this.#controller = app.get(RequestsController);
   }
 
-  takes({ method, url }: IncomingMessage): boolean {
-    return method === 'POST' && url === path;
+  takes({ method, url, headers }: IncomingMessage): boolean {
+    return method === 'POST' && url === path && headers['prefer'] === undefined;
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -45,8 +45,8 @@ export class HotRoute implements Shortcut {
     try {
       this.#admission.enter(request);
       const idempotencyKey = idempotencyKeyOf(request);
-      const operation = this.#operation.transform(await this.#body.transform(request));
-      const reply = await this.#controller.submit(request, idempotencyKey, operation);
+      const submitted = this.#operation.transform(await this.#body.transform(request));
+      const reply = await this.#controller.answer(request, idempotencyKey, submitted);
       const content = Buffer.from(JSON.stringify(reply));
       response.setHeader('Content-Type', 'application/json; charset=utf-8');
       response.setHeader('Content-Length', content.length);

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ClusterClient, ClusterStatus } from '../client/cluster-client.js';
+import type { AsyncRequests } from '../queue/async-requests.js';
 import { Admission } from './admission.js';
 import type { Exchange } from './connections.js';
 import { CLUSTER_CLIENT, GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
@@ -57,6 +58,7 @@ export class GatewayMetrics {
       },
     });
     this.#registerReplicas(registers);
+    if (options.queue !== undefined) registerQueue(options.queue, registers);
   }
 
   /** Counts an exchange when it is over. */
@@ -114,6 +116,20 @@ export class GatewayMetrics {
       },
     });
   }
+}
+
+function registerQueue(queue: AsyncRequests, registers: Registry[]): void {
+  new Gauge({
+    name: 'quorate_queue_requests',
+    help: 'Asynchronous requests by the state of their job, in the whole cluster.',
+    labelNames: ['state'],
+    registers,
+    async collect() {
+      this.reset();
+      const counts = await queue.counts().catch(() => ({}));
+      for (const [state, count] of Object.entries(counts)) this.set({ state }, count);
+    },
+  });
 }
 
 /** Metrics are shown even while the client knows no status. */

@@ -18,7 +18,17 @@ export function setupOpenApi(app: INestApplication, options: GatewayOptions): vo
   });
 }
 
-function openApiDocument(app: INestApplication, { stateMachine }: GatewayOptions): OpenAPIObject {
+const WEBHOOK_SCHEMA: SchemaObject = {
+  type: 'string',
+  format: 'uri',
+  maxLength: 2048,
+  description:
+    'With Prefer: respond-async: an http or https URL, at a host that the operator allows, which gets a POST signed ' +
+    'as standardwebhooks.com says (webhook-id, webhook-timestamp, webhook-signature) when the request has come to ' +
+    'its end. Delivered at least once.',
+};
+
+function openApiDocument(app: INestApplication, { stateMachine, queue }: GatewayOptions): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Quorate')
@@ -35,10 +45,11 @@ function openApiDocument(app: INestApplication, { stateMachine }: GatewayOptions
   schemas.Operation = asComponent('Operation', operationSchema(stateMachine.operation));
   schemas.SubmitRequest = {
     type: 'object',
-    properties: { operation: schemaRef('Operation') },
+    properties: { operation: schemaRef('Operation'), ...(queue === undefined ? {} : { webhook: WEBHOOK_SCHEMA }) },
     required: ['operation'],
     additionalProperties: false,
   };
+  if (queue === undefined) delete document.paths['/v1/requests']?.post?.responses[202];
   return {
     ...document,
     components: { ...document.components, schemas: { ...document.components?.schemas, ...schemas } },

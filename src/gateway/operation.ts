@@ -15,17 +15,25 @@ interface BodyIssue {
   readonly pointer: string;
 }
 
+/** What a body asks for. */
+export interface Submitted {
+  readonly operation: Json;
+  /** Where to say that an asynchronous request has come to its end. */
+  readonly webhook: string | undefined;
+}
+
 /**
  * Takes the operation out of a body and has the state machine check it. What goes on to the replicas is what the
  * client sent, not what the schema made of it: each replica checks and transforms for itself.
  */
 @Injectable()
-export class OperationPipe implements PipeTransform<Json, Json> {
+export class OperationPipe implements PipeTransform<Json, Submitted> {
   constructor(@Inject(GATEWAY_OPTIONS) private readonly options: GatewayOptions) {}
 
   /** @throws {QuorateError} `invalid-request` with `errors`, `internal` when the state machine's schema misbehaves */
-  transform(body: Json): Json {
-    const operation = operationIn(body);
+  transform(body: Json): Submitted {
+    const submitted = submittedIn(body, this.options.queue === undefined ? ['operation'] : ['operation', 'webhook']);
+    const { operation } = submitted;
     const result = this.options.stateMachine.operation['~standard'].validate(operation);
     if (result instanceof Promise) {
       result.catch(() => undefined);
@@ -34,20 +42,23 @@ export class OperationPipe implements PipeTransform<Json, Json> {
     if (result.issues !== undefined) {
       throw invalidBody('The state machine does not take this operation.', result.issues.map(bodyIssue));
     }
-    return operation;
+    return submitted;
   }
 }
 
-function operationIn(body: Json): Json {
+function submittedIn(body: Json, fields: readonly string[]): Submitted {
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw invalidBody('The body must be an object.', [{ detail: 'An object is expected.', pointer: '#' }]);
   }
   const members = body as { readonly [key: string]: Json };
-  const unknown = Object.keys(members).filter((key) => key !== 'operation');
+  const unknown = Object.keys(members).filter((key) => !fields.includes(key));
   const issues = unknown.map((key) => ({ detail: 'There is no such field.', pointer: jsonPointer([key]) }));
   if (!Object.hasOwn(members, 'operation')) issues.unshift({ detail: 'The field is missing.', pointer: '#/operation' });
-  if (issues.length > 0) throw invalidBody('The body must be an object with one field, operation.', issues);
-  return members.operation as Json;
+  if (Object.hasOwn(members, 'webhook') && typeof members['webhook'] !== 'string') {
+    issues.push({ detail: 'A URL is expected.', pointer: '#/webhook' });
+  }
+  if (issues.length > 0) throw invalidBody(`The body must be an object with ${fields.join(' and perhaps ')}.`, issues);
+  return { operation: members.operation as Json, webhook: members['webhook'] as string | undefined };
 }
 
 function bodyIssue({ message, path = [] }: StandardIssue): BodyIssue {

@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import type { AsyncRequests } from '../queue/async-requests.js';
 import type { StateMachine } from '../state-machine/state-machine.js';
 
 /** The part of a pino logger that the gateway uses. */
@@ -22,6 +23,10 @@ export interface GatewayOptions {
   readonly port: number;
   /** Open connections at most; further ones are closed at once. By default four for each request in flight, at least 1024. */
   readonly connectionsMax?: number;
+  /** Asynchronous requests are taken only with it; without it the preference for them is ignored. */
+  readonly queue?: AsyncRequests;
+  /** `/operator` is there only with it, and is for those who have it. */
+  readonly operatorKey?: string | undefined;
   /** Nothing is logged without it. */
   readonly logger?: GatewayLogger;
   /** Where the gateway registers its metrics; its own registry by default. `/metrics` shows all of it. */
@@ -31,6 +36,7 @@ export interface GatewayOptions {
 /** Tokens for what is not a class. */
 export const CLUSTER_CLIENT = Symbol('ClusterClient');
 export const GATEWAY_OPTIONS = Symbol('GatewayOptions');
+export const ASYNC_REQUESTS = Symbol('AsyncRequests');
 
 /**
  * How much later than its own deadline a client call is given up: only a client that breaks its promise to settle is

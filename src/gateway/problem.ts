@@ -14,6 +14,9 @@ export type ProblemCode =
       | 'method-not-allowed'
       | 'unsupported-media-type'
       | 'idempotency-conflict'
+      | 'already-proposed'
+      | 'unauthenticated'
+      | 'forbidden'
       | 'not-implemented'
       | 'no-quorum'
       | 'overloaded'
@@ -34,14 +37,17 @@ interface Kind {
 
 export const PROBLEM_KINDS: Readonly<Record<ProblemCode, Kind>> = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
+  unauthenticated: { status: 401, title: 'Who asks is not known' },
+  forbidden: { status: 403, title: 'Who asks may not do this' },
   'not-found': { status: 404, title: 'There is no such thing' },
   'method-not-allowed': { status: 405, title: 'The resource does not have this method' },
   'request-timeout': { status: 408, title: 'The request did not arrive in time' },
   'idempotency-conflict': { status: 409, title: 'The idempotency key belongs to another operation' },
+  'already-proposed': { status: 409, title: 'It is too late to cancel the request' },
   'log-collected': { status: 410, title: 'The log no longer goes back so far' },
   'request-too-large': { status: 413, title: 'The request is too large' },
   'unsupported-media-type': { status: 415, title: 'The content is of a type that is not taken' },
-  overloaded: { status: 429, title: 'Too many requests are in flight', retryAfterSeconds: 1 },
+  overloaded: { status: 429, title: 'There are too many requests', retryAfterSeconds: 1 },
   internal: { status: 500, title: 'Something went wrong', fixedDetail: 'The log has the cause under this instance.' },
   'not-implemented': { status: 501, title: 'The request needs what is not implemented' },
   'bus-unavailable': {

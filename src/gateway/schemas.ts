@@ -3,6 +3,7 @@ import type { AgreedBatch, ClusterStatus } from '../client/cluster-client.js';
 import type { MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
 import type { Json } from '../wire/json.js';
+import { REQUEST_STATES, type RequestStatus } from '../queue/async-requests.js';
 import type { Readiness } from './operating.controller.js';
 import { PROBLEM_KINDS, type ProblemCode } from './problem.js';
 
@@ -40,6 +41,19 @@ export const replySchema = z.strictObject({
   result: json,
   receipt,
 }) satisfies z.ZodType<Reply>;
+
+const requestStatusSchema = z.strictObject({
+  id: z.string().describe('Its place is /v1/requests/ and this.'),
+  state: z.enum(REQUEST_STATES).describe('retrying: an attempt did not succeed, and the next one has its time.'),
+  attempts: z.int().nonnegative().describe('How often it was begun to be executed.'),
+  submittedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime().optional(),
+  reply: replySchema.optional().describe('completed: the reply, as a synchronous request would have got it.'),
+  error: z
+    .strictObject({ code: z.string(), detail: z.string() })
+    .optional()
+    .describe('failed: why; retrying: why the last attempt did not succeed.'),
+}) satisfies z.ZodType<RequestStatus>;
 
 export const valueSchema = z.strictObject({
   key: z.string(),
@@ -135,6 +149,7 @@ export const lineAnswerSchema = z.union([
 /** Everything that the document names, but for the state machine's operations. */
 export const ANSWER_SCHEMAS = {
   Reply: replySchema,
+  RequestStatus: requestStatusSchema,
   Value: valueSchema,
   AgreedBatch: agreedBatchSchema,
   Status: statusSchema,

@@ -27,11 +27,9 @@ export class Connection {
       disconnectTimeout: 0,
       connectTimeout: commandTimeoutMs,
       commandTimeout: commandTimeoutMs,
-      retryStrategy: (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 5), reconnectDelayMaxMs),
+      retryStrategy,
     };
-    this.redis = isSocketPath(url)
-      ? new Redis({ ...options, path: url.replace(/^unix:(\/\/)?/, '') })
-      : new Redis(url, options);
+    this.redis = isSocketPath(url) ? new Redis({ ...options, path: socketPath(url) }) : new Redis(url, options);
     // Errors of a lost connection; what they mean shows in `connected` and in the commands that fail.
     this.redis.on('error', () => undefined);
     this.heartbeat = setInterval(() => void this.beat(), heartbeatMs);
@@ -86,6 +84,14 @@ export class Connection {
   }
 }
 
+function retryStrategy(attempt: number): number {
+  return Math.min(50 * 2 ** Math.min(attempt, 5), reconnectDelayMaxMs);
+}
+
+function socketPath(url: string): string {
+  return url.replace(/^unix:(\/\/)?/, '');
+}
+
 function isSocketPath(url: string): boolean {
   return url.startsWith('/') || url.startsWith('unix:');
 }
@@ -104,4 +110,23 @@ export async function assertNoEviction(connection: Connection): Promise<void> {
       'Set it with: redis-cli config set maxmemory-policy noeviction',
     { setting: 'maxmemory-policy', value: policy, expected: 'noeviction' },
   );
+}
+
+/** A dead peer is noticed by probes of the operating system; BullMQ has its own watch over commands that block. */
+const keepAliveMs = 5_000;
+
+/**
+ * A connection for a worker of BullMQ, which reads by commands that block and waits for as long as Redis is away. The
+ * worker makes a second one like it, and closes neither: that is the caller's.
+ */
+export function workerRedis(url: string): Redis {
+  const options = {
+    maxRetriesPerRequest: null, // as BullMQ demands: its commands wait for the next connection
+    connectTimeout: commandTimeoutMs,
+    keepAlive: keepAliveMs,
+    retryStrategy,
+  };
+  const redis = isSocketPath(url) ? new Redis({ ...options, path: socketPath(url) }) : new Redis(url, options);
+  redis.on('error', () => undefined); // the worker says so
+  return redis;
 }

@@ -46,4 +46,14 @@ export class Keys {
   get genesis(): string {
     return `${this.prefix}:genesis`;
   }
+
+  /** Prefix of all that BullMQ keeps for the asynchronous requests. */
+  get queue(): string {
+    return `${this.prefix}:queue`;
+  }
+
+  /** Prefix of the counts of requests by client. */
+  get rate(): string {
+    return `${this.prefix}:rate`;
+  }
 }

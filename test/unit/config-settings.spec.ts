@@ -22,6 +22,7 @@ describe('readSettings', () => {
     expect(readSettings({}, {})).toEqual({
       redisUrl: undefined,
       logRedisUrl: undefined,
+      queueRedisUrl: undefined,
       cluster: 'quorate',
       replicas: 4,
       replicaId: undefined,
@@ -39,6 +40,13 @@ describe('readSettings', () => {
       deadlineMs: 5000,
       inFlightMax: 1024,
       bodyBytesMax: 65_536,
+      queueLengthMax: 10_000,
+      queueConcurrency: 64,
+      queueAttempts: 20,
+      resultsKeepS: 86_400,
+      webhookSecret: undefined,
+      webhookHosts: [],
+      operatorKey: undefined,
       logLevel: 'info',
       quorateUrl: 'http://127.0.0.1:3000',
       cacheDir: join(homedir(), '.cache', 'quorate'),
@@ -98,6 +106,13 @@ describe('readSettings', () => {
     ['DEADLINE_MS', '99999999999999999999'],
     ['IN_FLIGHT_MAX', '0'],
     ['BODY_BYTES_MAX', '1'],
+    ['QUEUE_REDIS_URL', 'queue:6379'],
+    ['QUEUE_LENGTH_MAX', '0'],
+    ['QUEUE_CONCURRENCY', '1025'],
+    ['QUEUE_ATTEMPTS', 'many'],
+    ['RESULTS_KEEP_S', '-1'],
+    ['WEBHOOK_HOSTS', 'https://hooks.example.com'],
+    ['WEBHOOK_HOSTS', 'a.example,,b.example'],
     ['LOG_LEVEL', 'loud'],
     ['QUORATE_URL', 'localhost:3000'],
   ])('refuses %s=%s, and says what is wrong with what', (setting, value) => {
@@ -126,6 +141,18 @@ describe('readSettings', () => {
     expect(JSON.stringify([error.message, error.details])).not.toContain('hush');
   });
 
+  it('takes webhooks only with the hosts that they may go to', () => {
+    const WEBHOOK_SECRET = 'x'.repeat(24);
+    expect(refusal({ WEBHOOK_SECRET }).details['setting']).toBe('WEBHOOK_HOSTS');
+    const { webhookHosts } = readSettings({}, { WEBHOOK_SECRET, WEBHOOK_HOSTS: 'Hooks.example, *.example.org:8443' });
+    expect(webhookHosts).toEqual(['hooks.example', '*.example.org:8443']);
+  });
+
+  it.each(['WEBHOOK_SECRET', 'OPERATOR_KEY'])('never shows %s', (setting) => {
+    const error = refusal({ [setting]: 'hush-hush' });
+    expect(JSON.stringify([error.message, error.details])).not.toContain('hush');
+  });
+
   it('never shows the password of a URL', () => {
     const error = refusal({ REDIS_URL: 'http://user:secret@host:6379' });
     expect(JSON.stringify([error.message, error.details])).not.toContain('secret');
@@ -134,13 +161,15 @@ describe('readSettings', () => {
 
 describe('settingsEnvironment', () => {
   it('says the same to another process', () => {
-    const given = { PORT: '4321', REDIS_URL: '/tmp/redis.sock', JOIN_TOKEN: 'x'.repeat(16), LOG_SIZE: '512' };
+    const secrets = { JOIN_TOKEN: 'x'.repeat(16), WEBHOOK_SECRET: 'y'.repeat(24), OPERATOR_KEY: 'z'.repeat(16) };
+    const given = { PORT: '4321', REDIS_URL: '/tmp/redis.sock', LOG_SIZE: '512', WEBHOOK_HOSTS: 'a,b', ...secrets };
     const settings = readSettings({}, given);
     expect(readSettings({}, settingsEnvironment(settings))).toEqual(settings);
   });
 
-  it('leaves out of what is printed the defaults and the secret', () => {
-    const given = { DATA_DIR: '/data', REDIS_URL: '/tmp/redis.sock', JOIN_TOKEN: 'x'.repeat(16), PORT: '3000' };
+  it('leaves out of what is printed the defaults and the secrets', () => {
+    const secrets = { JOIN_TOKEN: 'x'.repeat(16), OPERATOR_KEY: 'z'.repeat(16) };
+    const given = { DATA_DIR: '/data', REDIS_URL: '/tmp/redis.sock', PORT: '3000', ...secrets };
     expect(unusualSettings(readSettings({}, given))).toEqual({ DATA_DIR: '/data', REDIS_URL: '/tmp/redis.sock' });
   });
 });

@@ -23,11 +23,13 @@ const BROKEN: Record<string, { file: string; text: string }> = {
   'memory-knows-its-place': { file: 'src/memory/host.ts', text: "import '../replica/plain.js';" },
   'redis-knows-its-place': { file: 'src/redis/host.ts', text: "import '../replica/plain.js';" },
   'client-knows-its-place': { file: 'src/client/http.ts', text: "import '../gateway/plain.js';" },
+  'queue-knows-its-place': { file: 'src/queue/http.ts', text: "import '../gateway/plain.js';" },
   'gateway-knows-its-place': { file: 'src/gateway/host.ts', text: "import type { Plain } from '../replica/plain.js';" },
   'simulator-knows-its-place': { file: 'src/simulator/redis.ts', text: "import '../redis/plain.js';" },
   'cluster-knows-its-place': { file: 'src/cluster/command.ts', text: "import '../cli/plain.js';" },
   'every-room-is-listed': { file: 'src/cli/attic.ts', text: "import '../attic/plain.js';" },
   'redis-behind-the-ports': { file: 'src/replica/ioredis.ts', text: "import 'ioredis';" },
+  'bullmq-in-its-room': { file: 'src/gateway/bullmq.ts', text: "import 'bullmq';" },
   'nest-at-the-edges': { file: 'src/client/nest.ts', text: "import '@nestjs/common';" },
   'no-cycle': { file: 'src/cli/circle.ts', text: "import './cycle.js';" },
   'no-test-in-the-product': { file: 'src/cli/test.ts', text: "import '../../test/plain.js';" },
@@ -50,7 +52,7 @@ describe('the rules for imports', () => {
     await symlink(resolve('node_modules'), join(house, 'node_modules'));
     const manifest = {
       type: 'module',
-      dependencies: { ioredis: '*', '@nestjs/common': '*' },
+      dependencies: { bullmq: '*', ioredis: '*', '@nestjs/common': '*' },
       devDependencies: { 'fast-check': '*' },
     };
     await put('package.json', JSON.stringify(manifest));
