@@ -16,8 +16,10 @@ const ROOMS = {
   client: ['wire', 'crypto', 'ports', 'pbft', 'state-machine'],
   // Asynchronous requests, kept by BullMQ, which nobody else knows.
   queue: ['client', 'crypto', 'pbft', 'ports', 'redis', 'state-machine', 'wire'],
+  // Who may do what, whatever the protocol over which they ask.
+  access: ['config', 'ports'],
   // Edges bind the rest. The gateway reaches a cluster through `client` alone; the command line composes everything.
-  gateway: ['client', 'config', 'crypto', 'pbft', 'ports', 'queue', 'state-machine', 'wire'],
+  gateway: ['access', 'client', 'config', 'crypto', 'pbft', 'ports', 'queue', 'state-machine', 'wire'],
   // Production code on simulated ports; only the command line knows it.
   simulator: ['client', 'crypto', 'memory', 'pbft', 'ports', 'replica', 'state-machine', 'wire'],
   cluster: ['config', 'crypto', 'enrolment', 'pbft', 'ports', 'redis', 'wire'],

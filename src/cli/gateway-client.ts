@@ -32,7 +32,9 @@ export async function ask(settings: Settings, path: string, init: RequestInit = 
   let response: Response;
   let text: string;
   try {
-    response = await fetch(settings.quorateUrl + path, { ...init, signal, redirect: 'error' });
+    const headers = new Headers(init.headers);
+    if (settings.quorateKey !== undefined) headers.set('authorization', `Bearer ${settings.quorateKey}`);
+    response = await fetch(settings.quorateUrl + path, { ...init, headers, signal, redirect: 'error' });
     text = await response.text();
   } catch (error) {
     const { cause, message } = error as Error;

@@ -8,6 +8,7 @@ import { addGateway } from './commands/gateway.js';
 import { addGet } from './commands/get.js';
 import { addHealth } from './commands/health.js';
 import { addInit } from './commands/init.js';
+import { addKey } from './commands/key.js';
 import { addReplica } from './commands/replica.js';
 import { addSimulate } from './commands/simulate.js';
 import { addStatus } from './commands/status.js';
@@ -64,6 +65,7 @@ function createProgram(context: Context): Command {
     addStatus,
     addWatch,
     addVerify,
+    addKey,
     addHealth,
     addSimulate,
     addBench,

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { pino, type Logger } from 'pino';
+import { openAccess } from '../access/open-access.js';
 import { BusClient, clientTickMs, gatewayChannels } from '../client/bus-client.js';
 import { readJoinToken } from '../config/join-token.js';
 import type { Settings } from '../config/settings.js';
@@ -21,6 +22,7 @@ import { Keys } from '../redis/keys.js';
 import { RedisBus } from '../redis/redis-bus.js';
 import { RedisEnrolmentBoard } from '../redis/redis-enrolment-board.js';
 import { RedisPublisher } from '../redis/redis-publisher.js';
+import { RedisRateLimiter } from '../redis/redis-rate-limiter.js';
 import type { StateMachine } from '../state-machine/state-machine.js';
 import { openRedis, undo, type CleanUp } from './open-redis.js';
 import type { Service } from './serve.js';
@@ -62,17 +64,30 @@ async function startGateway(settings: Settings, machine: StateMachine<unknown>, 
   writeDurably(joinPath(settings.dataDir, 'membership.json'), `${document}\n`, publicFileMode);
 
   const client = await openClient(settings, folder, authority, connection, membership, name, cleanUp);
-  const queue = await openRequests(settings, new Seal(token, settings.cluster), client, machine, logger, cleanUp);
-  const gateway = await createGateway(client, { ...settings, stateMachine: machine, logger, queue });
+  const queueRedis = await openRedis(settings.queueRedisUrl ?? '', cleanUp);
+  const seal = new Seal(token, settings.cluster);
+  const queue = await openRequests(settings, queueRedis, seal, client, machine, logger, cleanUp);
+  const access = await openAccess(settings, new RedisRateLimiter(queueRedis, new Keys(settings.cluster).rate), logger);
+  cleanUp.push(() => access?.close());
+  if (access === undefined && !isLoopback(settings.host)) {
+    logger.warn({ host: settings.host }, 'everybody who reaches this address may do everything: see ACCESS_FILE');
+  }
+  const options = { ...settings, stateMachine: machine, logger, queue, access: access?.control };
+  const gateway = await createGateway(client, options);
   await gateway.listen();
   cleanUp.push(() => gateway.close());
   folder.health = { name, host: hostname(), ready: true, detail: `listens at ${gateway.url}` };
   logger.info({ url: gateway.url, genesis: membership.digestHex }, `${name} takes requests`);
 }
 
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
 /** Asynchronous requests. This gateway works on all there are, whoever has taken them. */
 async function openRequests(
   settings: Settings,
+  connection: Connection,
   seal: Seal,
   client: BusClient,
   stateMachine: StateMachine<unknown>,
@@ -80,7 +95,6 @@ async function openRequests(
   cleanUp: CleanUp,
 ): Promise<AsyncRequests> {
   const { queueRedisUrl: redisUrl = '', cluster, deadlineMs } = settings;
-  const connection = await openRedis(redisUrl, cleanUp);
   const queue = await openQueue({
     ...{ connection, redisUrl, prefix: new Keys(cluster).queue, seal, client, stateMachine, logger, deadlineMs },
     limits: { lengthMax: settings.queueLengthMax, attempts: settings.queueAttempts, keepS: settings.resultsKeepS },

@@ -45,6 +45,11 @@ function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
+/** Keys that came over plain HTTP would be whoever's is on the way; a loopback address is for trying things. */
+function isKeySet(text: string): boolean {
+  return !/^http:/i.test(text) || /^http:\/\/(127\.0\.0\.1|localhost)[:/]/.test(text);
+}
+
 const path = define('the path of a file', z.string());
 
 /** Words with commas between them, each of this form. */
@@ -92,11 +97,26 @@ export const DEFINITIONS = {
     'host names with commas between them, each with a port or without, such as hooks.example.com,*.example.org:8443',
     list(/^(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?$/i),
   ),
+  ACCESS_FILE: path,
+  JWT_ISSUER: define('the issuer of the tokens that are taken', z.string().max(1024)),
+  JWT_AUDIENCE: define('whom the tokens that are taken are for', z.string().max(1024)),
+  JWT_JWKS: define(
+    "the https:// URL, or the path of a file, of the issuer's JSON Web Key Set",
+    z.string().refine(isKeySet),
+  ),
+  JWT_SECRET: { ...define('at least 32 characters', z.string().min(32)), secret: true },
+  REQUESTS_PER_MINUTE: wholeNumber(1, 10_000_000, 'requests'),
+  CORS_ORIGINS: define(
+    '* or origins with commas between them, such as https://app.example.com',
+    list(/^(\*|https?:\/\/[a-z0-9.-]+(:\d{1,5})?)$/),
+  ),
+  METRICS_ACCESS: define('open or operator', z.enum(['open', 'operator'])),
   OPERATOR_KEY: {
     ...define('at least 16 printable ASCII characters, without white space', z.string().regex(/^[\x21-\x7e]{16,256}$/)),
     secret: true,
   },
   LOG_LEVEL: define(`one of ${LOG_LEVELS.join(', ')}`, z.enum(LOG_LEVELS)),
+  QUORATE_KEY: { ...define('an API key or a token', z.string().regex(/^\S{1,8192}$/)), secret: true },
   QUORATE_URL: define('http://HOST:PORT or https://HOST:PORT', z.string().refine(isHttpUrl)),
 } satisfies Record<string, Definition<unknown>>;
 
@@ -121,6 +141,8 @@ export const DEFAULTS = {
   QUEUE_CONCURRENCY: '64',
   QUEUE_ATTEMPTS: '20',
   RESULTS_KEEP_S: '86400',
+  REQUESTS_PER_MINUTE: '6000',
+  METRICS_ACCESS: 'open',
   LOG_LEVEL: 'info',
   QUORATE_URL: 'http://127.0.0.1:3000',
 } as const satisfies Partial<Record<SettingName, string>>;

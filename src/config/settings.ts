@@ -51,13 +51,34 @@ export interface Settings {
   readonly webhookSecret: string | undefined;
   /** The only hosts that webhooks go to, lower case; `*.` at the beginning stands for any name below. */
   readonly webhookHosts: readonly string[];
+  /** Absolute: the clients and their rights. */
+  readonly accessFile: string | undefined;
+  /** Whose tokens are taken, besides API keys; they are all there or none is. */
+  readonly jwt: JwtSettings | undefined;
+  /** Requests of one client in a minute, at all gateways together, unless ACCESS_FILE says otherwise for it. */
+  readonly requestsPerMinute: number;
+  /** Whose pages may read the gateway's answers; `*` is everybody's. */
+  readonly corsOrigins: readonly string[];
+  readonly metricsAccess: 'open' | 'operator';
   /** Opens the operator's pages, which are not there without it. Never print it. */
   readonly operatorKey: string | undefined;
   readonly logLevel: LogLevel;
   /** The gateway that the client's commands talk to. */
   readonly quorateUrl: string;
+  /** The API key or token that the client's commands show it. Never print it. */
+  readonly quorateKey: string | undefined;
   /** Absolute: where an unpacked Redis is kept. */
   readonly cacheDir: string;
+}
+
+/** JSON Web Tokens that the gateway takes. */
+export interface JwtSettings {
+  readonly issuer: string;
+  readonly audience: string;
+  /** URL or path of the issuer's public keys; when it is not there, `secret` is. */
+  readonly jwks: string | undefined;
+  /** For HS256. Never print it. */
+  readonly secret: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -97,6 +118,11 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
     throw invalidSetting('LOG_SIZE', String(logSize), most);
   }
   const redisUrl = read('REDIS_URL');
+  const operatorKey = read('OPERATOR_KEY');
+  const metricsAccess = required('METRICS_ACCESS');
+  if (metricsAccess === 'operator' && operatorKey === undefined) {
+    throw invalidSetting('OPERATOR_KEY', '', 'a key, when METRICS_ACCESS is operator');
+  }
   const webhookSecret = read('WEBHOOK_SECRET');
   const webhookHosts = (read('WEBHOOK_HOSTS') ?? []).map((host) => host.toLowerCase());
   if (webhookSecret !== undefined && webhookHosts.length === 0) {
@@ -129,11 +155,35 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
     resultsKeepS: required('RESULTS_KEEP_S'),
     webhookSecret,
     webhookHosts,
-    operatorKey: read('OPERATOR_KEY'),
+    accessFile: absolute(read('ACCESS_FILE')),
+    jwt: jwtSettings(read('JWT_ISSUER'), read('JWT_AUDIENCE'), read('JWT_JWKS'), read('JWT_SECRET')),
+    requestsPerMinute: required('REQUESTS_PER_MINUTE'),
+    corsOrigins: read('CORS_ORIGINS') ?? [],
+    metricsAccess,
+    operatorKey,
     logLevel: required('LOG_LEVEL'),
     quorateUrl: required('QUORATE_URL').replace(/\/+$/, ''),
+    quorateKey: read('QUORATE_KEY'),
     cacheDir: cacheFolder(environment),
   });
+}
+
+function jwtSettings(
+  issuer: string | undefined,
+  audience: string | undefined,
+  jwks: string | undefined,
+  secret: string | undefined,
+): JwtSettings | undefined {
+  if (jwks === undefined && secret === undefined) {
+    if (issuer === undefined && audience === undefined) return undefined;
+    throw invalidSetting('JWT_JWKS', '', 'the keys of the issuer, or JWT_SECRET, when tokens are to be taken');
+  }
+  if (jwks !== undefined && secret !== undefined) {
+    throw invalidSetting('JWT_SECRET', secret, 'left out when JWT_JWKS is set: a token is verified by one of them');
+  }
+  if (issuer === undefined) throw invalidSetting('JWT_ISSUER', '', 'the issuer of the tokens that are to be taken');
+  if (audience === undefined) throw invalidSetting('JWT_AUDIENCE', '', 'whom the tokens that are to be taken are for');
+  return { issuer, audience, jwks, secret };
 }
 
 type Value<Name extends SettingName> = ReturnType<(typeof DEFINITIONS)[Name]['schema']['parse']>;

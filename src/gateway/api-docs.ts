@@ -21,6 +21,14 @@ export function schemaRef(name: SchemaName): { $ref: string } {
   return { $ref: `#/components/schemas/${name}` };
 }
 
+/** The document's response for problems of one status. */
+export function problemResponse(codes: readonly ProblemCode[]) {
+  return {
+    description: codes.map((code) => `${code}: ${PROBLEM_KINDS[code].title}.`).join(' '),
+    content: { [PROBLEM_MEDIA_TYPE]: { schema: schemaRef('Problem') } },
+  };
+}
+
 /** Documents the problems that a handler answers, besides the one that any may (500). */
 export function ApiProblems(...codes: readonly ProblemCode[]): MethodDecorator {
   const byStatus = new Map<number, ProblemCode[]>();
@@ -29,12 +37,6 @@ export function ApiProblems(...codes: readonly ProblemCode[]): MethodDecorator {
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   return applyDecorators(
-    ...[...byStatus].map(([status, sameStatus]) =>
-      ApiResponse({
-        status,
-        description: sameStatus.map((code) => `${code}: ${PROBLEM_KINDS[code].title}.`).join(' '),
-        content: { [PROBLEM_MEDIA_TYPE]: { schema: schemaRef('Problem') } },
-      }),
-    ),
+    ...[...byStatus].map(([status, sameStatus]) => ApiResponse({ status, ...problemResponse(sameStatus) })),
   );
 }

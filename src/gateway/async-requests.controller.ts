@@ -1,7 +1,9 @@
-import { Controller, Delete, Get, Inject, Param, UseGuards } from '@nestjs/common';
+import { Controller, Delete, Get, Inject, Param, Req, UseGuards } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import type { Request } from 'express';
 import { QuorateError } from '../errors.js';
 import type { AsyncRequests, RequestStatus } from '../queue/async-requests.js';
+import { Access, AnyClient } from './access.js';
 import { ApiProblems, schemaRef } from './api-docs.js';
 import { ASYNC_REQUESTS } from './options.js';
 import { QueryParametersGuard } from './query-parameters.js';
@@ -10,10 +12,14 @@ const idParameter = { name: 'id', schema: { type: 'string', pattern: '^r[0-9a-f]
 
 /** Only there when the gateway has a queue. */
 @ApiTags('requests')
+@AnyClient()
 @Controller('v1/requests')
 @UseGuards(QueryParametersGuard)
 export class AsyncRequestsController {
-  constructor(@Inject(ASYNC_REQUESTS) private readonly requests: AsyncRequests) {}
+  constructor(
+    @Inject(ASYNC_REQUESTS) private readonly requests: AsyncRequests,
+    @Inject(Access) private readonly access: Access,
+  ) {}
 
   @Get(':id')
   @ApiOperation({
@@ -24,8 +30,8 @@ export class AsyncRequestsController {
   @ApiParam(idParameter)
   @ApiOkResponse({ description: 'The request.', schema: schemaRef('RequestStatus') })
   @ApiProblems('invalid-request', 'not-found', 'bus-unavailable', 'shutting-down')
-  async get(@Param('id') id: string): Promise<RequestStatus> {
-    const status = await this.requests.find(id, undefined);
+  async get(@Req() request: Request, @Param('id') id: string): Promise<RequestStatus> {
+    const status = await this.requests.find(id, this.access.viewerOf(request));
     if (status !== undefined) return status;
     throw new QuorateError('not-found', 'There is no such asynchronous request, or its time is over.');
   }
@@ -39,7 +45,7 @@ export class AsyncRequestsController {
   @ApiParam(idParameter)
   @ApiOkResponse({ description: 'It is cancelled.', schema: schemaRef('RequestStatus') })
   @ApiProblems('invalid-request', 'not-found', 'already-proposed', 'bus-unavailable', 'shutting-down')
-  async cancel(@Param('id') id: string): Promise<RequestStatus> {
-    return await this.requests.cancel(id, undefined);
+  async cancel(@Req() request: Request, @Param('id') id: string): Promise<RequestStatus> {
+    return await this.requests.cancel(id, this.access.viewerOf(request));
   }
 }

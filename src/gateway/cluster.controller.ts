@@ -2,12 +2,14 @@ import { Controller, Get, Inject, UseGuards } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { ClusterClient, ClusterStatus } from '../client/cluster-client.js';
 import type { MembershipDocument } from '../crypto/membership.js';
+import { AnyClient } from './access.js';
 import { ApiProblems, schemaRef } from './api-docs.js';
 import { CLUSTER_CLIENT } from './options.js';
 import { QueryParametersGuard } from './query-parameters.js';
 
 /** What the gateway knows without asking: answered even when the gateway is overloaded. */
 @ApiTags('cluster')
+@AnyClient()
 @Controller('v1')
 @UseGuards(QueryParametersGuard)
 export class ClusterController {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
 import { QuorateError } from '../errors.js';
 import type { Connections } from './connections.js';
+import { crossOrigin } from './cross-origin.js';
 import { awaitsContinue, expectsTheUnknown } from './http-server.js';
 import type { GatewayMetrics } from './metrics.js';
 import { OPERATOR_PATH } from './operator-path.js';
@@ -13,7 +14,11 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
 const URL_LENGTH_MAX = 8 * 1024;
 
 /** Comes before Nest: what holds for every request, whatever its path. */
-export function edge(connections: Connections, metrics: GatewayMetrics): Middleware {
+export function edge(
+  connections: Connections,
+  metrics: GatewayMetrics,
+  corsOrigins: readonly string[] = [],
+): Middleware {
   return (request, response, next) => {
     const exchange = connections.open(request, response);
     metrics.observe(exchange);
@@ -21,6 +26,7 @@ export function edge(connections: Connections, metrics: GatewayMetrics): Middlew
     // tell its body from its next request.
     if (awaitsContinue(request) || expectsTheUnknown(request)) exchange.closeAfter(true);
     secure(request, response);
+    if (crossOrigin(request, response, corsOrigins)) return;
     const problem = connections.draining && !isProbe(request.url ?? '') ? shuttingDown() : refusal(request);
     if (problem === undefined) next();
     else sendProblem(response, problem);

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { ClusterClient } from '../client/cluster-client.js';
+import { Access, AccessGuard } from './access.js';
 import { Admission, AdmissionGuard } from './admission.js';
 import { BatchController } from './batch.controller.js';
 import { AsyncRequestsController } from './async-requests.controller.js';
@@ -13,6 +14,7 @@ import { GatewayMetrics } from './metrics.js';
 import { OperatingController } from './operating.controller.js';
 import { OperationPipe } from './operation.js';
 import { ASYNC_REQUESTS, CLUSTER_CLIENT, GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
+import { MetricsGuard } from './operator.js';
 import { PageController } from './page.controller.js';
 import { KeyValueController, LogController } from './reads.controller.js';
 import { RequestsController } from './requests.controller.js';
@@ -39,6 +41,9 @@ export class GatewayModule {
         { provide: CLUSTER_CLIENT, useValue: client },
         { provide: GATEWAY_OPTIONS, useValue: options },
         { provide: ASYNC_REQUESTS, useValue: options.queue },
+        Access,
+        AccessGuard,
+        MetricsGuard,
         Connections,
         Admission,
         AdmissionGuard,

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
+import { Access } from './access.js';
 import { Admission } from './admission.js';
 import type { Middleware } from './edge.js';
 import type { Shortcut } from './http-server.js';
@@ -12,10 +13,11 @@ const path = '/v1/requests';
 
 /**
  * `POST /v1/requests` past Express, whose router and middlewares cost more than the agreement on a request does. It has
- * what Nest would have done, by the same providers in the same order: edge, admission, pipes, controller, filter.
+ * what Nest would have done, by the same providers in the same order: edge, access, admission, pipes, controller, filter.
  * Anything unusual, a query or a preference among it, takes the usual way.
  */
 export class HotRoute implements Shortcut {
+  readonly #access: Access;
   readonly #admission: Admission;
   readonly #body: JsonBodyPipe;
   readonly #operation: OperationPipe;
@@ -26,6 +28,7 @@ export class HotRoute implements Shortcut {
     private readonly edge: Middleware,
     private readonly filter: ProblemFilter,
   ) {
+    this.#access = app.get(Access);
     this.#admission = app.get(Admission);
     this.#body = app.get(JsonBodyPipe);
     this.#operation = app.get(OperationPipe);
@@ -43,6 +46,7 @@ export class HotRoute implements Shortcut {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
+      if (this.#access.isOn) await this.#access.admit(request);
       this.#admission.enter(request);
       const idempotencyKey = idempotencyKeyOf(request);
       const submitted = this.#operation.transform(await this.#body.transform(request));

@@ -1,8 +1,9 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { z } from 'zod';
-import { schemaRef } from './api-docs.js';
+import { problemResponse, schemaRef } from './api-docs.js';
 import type { GatewayOptions } from './options.js';
+import { PROBLEM_KINDS } from './problem.js';
 import { ANSWER_SCHEMAS } from './schemas.js';
 
 type SchemaObject = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
@@ -28,7 +29,7 @@ const WEBHOOK_SCHEMA: SchemaObject = {
     'its end. Delivered at least once.',
 };
 
-function openApiDocument(app: INestApplication, { stateMachine, queue }: GatewayOptions): OpenAPIObject {
+function openApiDocument(app: INestApplication, { stateMachine, queue, access }: GatewayOptions): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Quorate')
@@ -50,10 +51,29 @@ function openApiDocument(app: INestApplication, { stateMachine, queue }: Gateway
     additionalProperties: false,
   };
   if (queue === undefined) delete document.paths['/v1/requests']?.post?.responses[202];
+  if (access !== undefined) requireToken(document);
   return {
     ...document,
     components: { ...document.components, schemas: { ...document.components?.schemas, ...schemas } },
   };
+}
+
+/** What is different where clients are told apart: everything below /v1 needs a token. */
+function requireToken(document: OpenAPIObject): void {
+  document.components ??= {};
+  const description = 'An API key, or a JWT of the issuer that the operator trusts.';
+  document.components.securitySchemes = { client: { type: 'http', scheme: 'bearer', description } };
+  for (const [path, item] of Object.entries(document.paths)) {
+    if (!path.startsWith('/v1/')) continue;
+    for (const operation of [item.get, item.post, item.delete]) {
+      if (operation === undefined) continue;
+      operation.security = [{ client: [] }];
+      for (const code of ['unauthenticated', 'forbidden', 'overloaded', 'bus-unavailable'] as const) {
+        const { status } = PROBLEM_KINDS[code];
+        operation.responses[status] ??= problemResponse([code]);
+      }
+    }
+  }
 }
 
 /** The JSON Schema of what the state machine takes, if its schema library tells it (Standard JSON Schema); else anything. */

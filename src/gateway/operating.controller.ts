@@ -1,11 +1,13 @@
-import { Controller, Get, Inject, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Res, UseGuards } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { ClusterClient } from '../client/cluster-client.js';
+import { Public } from './access.js';
 import { ApiProblems, schemaRef } from './api-docs.js';
 import { Connections } from './connections.js';
 import { GatewayMetrics } from './metrics.js';
 import { CLUSTER_CLIENT } from './options.js';
+import { MetricsGuard } from './operator.js';
 import { HttpProblem, type ProblemCode } from './problem.js';
 
 /** What readiness rests on. */
@@ -19,6 +21,7 @@ export interface Readiness {
 
 /** Probes and metrics: never counted as requests in flight, and answered while the gateway shuts down. */
 @ApiTags('operating')
+@Public()
 @Controller()
 export class OperatingController {
   constructor(
@@ -50,6 +53,7 @@ export class OperatingController {
   @ApiOperation({ operationId: 'getMetrics', summary: 'Metrics for Prometheus.' })
   @ApiProduces('text/plain')
   @ApiOkResponse({ description: 'In the text format.', schema: { type: 'string' } })
+  @UseGuards(MetricsGuard)
   async showMetrics(@Res({ passthrough: true }) response: Response): Promise<string> {
     response.setHeader('Content-Type', this.metrics.registry.contentType);
     return this.metrics.registry.metrics();

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createParamDecorator, Inject, Injectable, type ExecutionContext, type PipeTransform } from '@nestjs/common';
+import { EVERYTHING, type Touch } from '../access/rights.js';
 import { QuorateError } from '../errors.js';
 import type { StandardIssue } from '../state-machine/standard-schema.js';
 import type { Json } from '../wire/json.js';
@@ -20,6 +21,8 @@ export interface Submitted {
   readonly operation: Json;
   /** Where to say that an asynchronous request has come to its end. */
   readonly webhook: string | undefined;
+  /** What rights it takes. */
+  readonly touches: readonly Touch[];
 }
 
 /**
@@ -32,8 +35,8 @@ export class OperationPipe implements PipeTransform<Json, Submitted> {
 
   /** @throws {QuorateError} `invalid-request` with `errors`, `internal` when the state machine's schema misbehaves */
   transform(body: Json): Submitted {
-    const submitted = submittedIn(body, this.options.queue === undefined ? ['operation'] : ['operation', 'webhook']);
-    const { operation } = submitted;
+    const asked = submittedIn(body, this.options.queue === undefined ? ['operation'] : ['operation', 'webhook']);
+    const { operation } = asked;
     const result = this.options.stateMachine.operation['~standard'].validate(operation);
     if (result instanceof Promise) {
       result.catch(() => undefined);
@@ -42,11 +45,21 @@ export class OperationPipe implements PipeTransform<Json, Submitted> {
     if (result.issues !== undefined) {
       throw invalidBody('The state machine does not take this operation.', result.issues.map(bodyIssue));
     }
-    return submitted;
+    return { ...asked, touches: this.#touches(result.value) };
+  }
+
+  /** As the state machine tells; else by the names that operations commonly have. */
+  #touches(operation: unknown): readonly Touch[] {
+    const { stateMachine, access } = this.options;
+    if (access === undefined) return [];
+    if (stateMachine.touches !== undefined) return stateMachine.touches(operation);
+    const { op, type } = (operation ?? {}) as { readonly op?: unknown; readonly type?: unknown };
+    const name = [op, type].find((member) => typeof member === 'string');
+    return [name === undefined ? EVERYTHING : { operation: name }];
   }
 }
 
-function submittedIn(body: Json, fields: readonly string[]): Submitted {
+function submittedIn(body: Json, fields: readonly string[]): Omit<Submitted, 'touches'> {
   if (body === null || typeof body !== 'object' || Array.isArray(body)) {
     throw invalidBody('The body must be an object.', [{ detail: 'An object is expected.', pointer: '#' }]);
   }

@@ -1,8 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { QuorateError } from '../errors.js';
 import type { Middleware } from './edge.js';
-import { sendProblem } from './problem.js';
+import { GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
+import { HttpProblem, sendProblem } from './problem.js';
 
 /** Whether a request carries the operator's key: as a bearer token, or as the password that a browser asks for. */
 function isOperator(request: IncomingMessage, operatorKey: string): boolean {
@@ -44,6 +46,21 @@ function comesFromHere({ headers }: IncomingMessage): boolean {
   const { 'sec-fetch-site': site, origin, host } = headers;
   if (site !== undefined) return site === 'same-origin';
   return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
+}
+
+/** For `/metrics`, where it is the operator's alone. */
+@Injectable()
+export class MetricsGuard implements CanActivate {
+  constructor(@Inject(GATEWAY_OPTIONS) private readonly options: GatewayOptions) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const { metricsAccess, operatorKey } = this.options;
+    if (metricsAccess !== 'operator') return true;
+    const request = context.switchToHttp().getRequest<IncomingMessage>();
+    if (operatorKey !== undefined && isOperator(request, operatorKey)) return true;
+    const headers = { 'WWW-Authenticate': OPERATOR_CHALLENGE };
+    throw new HttpProblem('unauthenticated', "The metrics need the operator's key.", { headers });
+  }
 }
 
 function passwordIn(credentials: string): string {

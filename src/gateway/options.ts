@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import type { AccessControl } from '../access/access-control.js';
 import type { AsyncRequests } from '../queue/async-requests.js';
 import type { StateMachine } from '../state-machine/state-machine.js';
 
@@ -11,7 +12,7 @@ export interface GatewayLogger {
 
 export interface GatewayOptions {
   /** Its `operation` checks what is submitted; `/v1/kv` is there only if it has `query`. */
-  readonly stateMachine: Pick<StateMachine<unknown>, 'name' | 'operation' | 'query'>;
+  readonly stateMachine: Pick<StateMachine<unknown>, 'name' | 'operation' | 'query' | 'touches'>;
   /** Bytes of a request's body at most. */
   readonly bodyBytesMax: number;
   /** Requests that may be on their way through the cluster at once; above it 429 is answered. */
@@ -25,6 +26,12 @@ export interface GatewayOptions {
   readonly connectionsMax?: number;
   /** Asynchronous requests are taken only with it; without it the preference for them is ignored. */
   readonly queue?: AsyncRequests;
+  /** Tells clients apart. Without it everybody may do everything. */
+  readonly access?: AccessControl | undefined;
+  /** Whose pages may read the answers (CORS): origins, or `*`. None by default. */
+  readonly corsOrigins?: readonly string[];
+  /** Who may read `/metrics`: everybody unless it says otherwise. */
+  readonly metricsAccess?: 'open' | 'operator';
   /** `/operator` is there only with it, and is for those who have it. */
   readonly operatorKey?: string | undefined;
   /** Nothing is logged without it. */

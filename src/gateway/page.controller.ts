@@ -1,8 +1,10 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
+import { Public } from './access.js';
 import { PAGE_CSS, PAGE_HTML, PAGE_JS } from './page.js';
 
 @ApiExcludeController()
+@Public()
 @Controller()
 export class PageController {
   @Get()

@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import type { AgreedBatch, ClusterClient } from '../client/cluster-client.js';
 import { QuorateError } from '../errors.js';
 import type { Json } from '../wire/json.js';
+import { NeedsRight } from './access.js';
 import { Admission, AdmissionGuard } from './admission.js';
 import { ApiProblems, schemaRef } from './api-docs.js';
 import { CLUSTER_CLIENT } from './options.js';
@@ -19,6 +20,7 @@ interface ValueAnswer {
 
 /** Only there when the state machine answers queries. */
 @ApiTags('key-value')
+@NeedsRight('get', 'key')
 @Controller('v1/kv')
 @UseGuards(QueryParametersGuard, AdmissionGuard)
 export class KeyValueController {
@@ -58,6 +60,7 @@ export class KeyValueController {
 }
 
 @ApiTags('log')
+@NeedsRight('log')
 @Controller('v1/log')
 @UseGuards(QueryParametersGuard, AdmissionGuard)
 export class LogController {

@@ -6,6 +6,7 @@ import type { ClusterClient } from '../client/cluster-client.js';
 import type { Reply } from '../crypto/receipt.js';
 import { QuorateError } from '../errors.js';
 import type { RequestStatus } from '../queue/async-requests.js';
+import { Access, AnyClient } from './access.js';
 import { Admission, AdmissionGuard } from './admission.js';
 import { ApiProblems, schemaRef } from './api-docs.js';
 import { JsonBodyPipe, RawRequest } from './json-body.js';
@@ -15,12 +16,14 @@ import { prefersAsync } from './preferences.js';
 import { QueryParametersGuard } from './query-parameters.js';
 
 @ApiTags('requests')
+@AnyClient()
 @Controller('v1/requests')
 @UseGuards(QueryParametersGuard, AdmissionGuard)
 export class RequestsController {
   constructor(
     @Inject(CLUSTER_CLIENT) private readonly client: ClusterClient,
     @Inject(Admission) private readonly admission: Admission,
+    @Inject(Access) private readonly access: Access,
     @Inject(GATEWAY_OPTIONS) private readonly options: GatewayOptions,
   ) {}
 
@@ -77,7 +80,10 @@ export class RequestsController {
   ): Promise<Reply | RequestStatus> {
     const { queue } = this.options;
     if (queue === undefined || !prefersAsync(request)) return await this.answer(request, idempotencyKey, submitted);
-    const status = await queue.submit({ ...submitted, key: idempotencyKey, owner: null });
+    const { operation, webhook, touches } = submitted;
+    this.access.assertMay(request, touches);
+    const [key, owner] = [this.access.keyOf(request, idempotencyKey), this.access.ownerOf(request)];
+    const status = await queue.submit({ operation, webhook, key, owner });
     response.status(HttpStatus.ACCEPTED);
     response.setHeader('Location', `/v1/requests/${status.id}`);
     response.setHeader('Preference-Applied', 'respond-async');
@@ -88,11 +94,15 @@ export class RequestsController {
   async answer(
     request: IncomingMessage,
     idempotencyKey: string | undefined,
-    { operation, webhook }: Submitted,
+    { operation, webhook, touches }: Submitted,
   ): Promise<Reply> {
     if (webhook !== undefined) {
       throw new QuorateError('invalid-request', 'A webhook needs the header Prefer: respond-async.');
     }
-    return this.admission.run(request, (deadlineMs) => this.client.submit(operation, { idempotencyKey, deadlineMs }));
+    this.access.assertMay(request, touches);
+    const key = this.access.keyOf(request, idempotencyKey);
+    return this.admission.run(request, (deadlineMs) =>
+      this.client.submit(operation, { idempotencyKey: key, deadlineMs }),
+    );
   }
 }

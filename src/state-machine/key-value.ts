@@ -91,6 +91,10 @@ export default class KeyValueService implements StateMachine<KeyValueOperation> 
     return { ok: true, results };
   }
 
+  touches({ op, key }: KeyValueOperation): { operation: string; key: string }[] {
+    return [{ operation: op, key }];
+  }
+
   query(query: Json, state: ReadonlyState): Json | undefined {
     const parsed = querySchema.safeParse(query);
     return parsed.success ? state.get(parsed.data.key) : undefined;

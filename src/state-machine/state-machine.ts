@@ -40,6 +40,11 @@ export interface StateMachine<Operation = Json> {
    * @throws {OperationRejected} to answer with an error and leave the state as it was.
    */
   apply(operation: Operation, context: OperationContext): Json;
+  /**
+   * What an operation that `operation` has accepted does, and to which keys: gateways grant rights by it. Without it the
+   * name is the operation's member `op` or `type`, and there are no keys. Must be a function of its argument alone.
+   */
+  touches?(operation: Operation): readonly { readonly operation: string; readonly key?: string | undefined }[];
   /** Answers a question without changing anything, hence without ordering. `undefined`: there is no such thing. */
   query?(query: Json, state: ReadonlyState): Json | undefined;
 }

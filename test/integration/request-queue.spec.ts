@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { QuorateError } from '../../src/errors.js';
 import type { AsyncRequest } from '../../src/queue/async-requests.js';
+import { createGateway } from '../../src/gateway/gateway.js';
 import { openQueue, type OpenQueue, type OpenQueueOptions } from '../../src/queue/open-queue.js';
 import { idOfKey } from '../../src/queue/request-job.js';
 import { Seal } from '../../src/queue/seal.js';
 import { WebhookPolicy } from '../../src/queue/webhook-policy.js';
 import { Connection } from '../../src/redis/connection.js';
+import { RedisRateLimiter } from '../../src/redis/redis-rate-limiter.js';
 import KeyValueService from '../../src/state-machine/key-value.js';
 import { eventually } from '../support/cluster-waiting.js';
 import { exampleReply, FakeClusterClient, Gate } from '../support/fake-cluster-client.js';
@@ -193,6 +195,26 @@ describe('the queue of asynchronous requests', () => {
     expect(client.submitted).toHaveLength(1);
   });
 
+  it('has a page, behind the operator’s key', async () => {
+    const operatorKey = 'the-operator-has-this';
+    const requests = await start();
+    const { id } = await requests.submit(put(1));
+    await untilState(requests, id, 'completed');
+    const gateway = await createGateway(client, {
+      ...{ stateMachine: new KeyValueService(), queue: requests, operatorKey },
+      ...{ bodyBytesMax: 4096, inFlightMax: 16, deadlineMs: 5_000, host: '127.0.0.1', port: 0 },
+    });
+    await gateway.listen();
+    const get = async (path: string, key: string): Promise<Response> =>
+      await fetch(gateway.url + path, { headers: { authorization: `Bearer ${key}` } });
+    expect((await get('/operator/queues/api/queues', 'a-guess-of-16-chars')).status).toBe(401);
+    const page = await get('/operator/queues', operatorKey);
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<title>Quorate</title>')]);
+    const shown = await (await get('/operator/queues/api/queues', operatorKey)).json();
+    expect(shown).toMatchObject({ queues: [{ name: 'requests', counts: { completed: 1 } }, { name: 'webhooks' }] });
+    await gateway.close();
+  });
+
   it('says that Redis is away', async () => {
     const gone = new Connection(redis.url);
     await gone.open();
@@ -201,6 +223,25 @@ describe('the queue of asynchronous requests', () => {
     expect(await codeOf(requests.submit(put(1)))).toBe('bus-unavailable');
     expect(await codeOf(requests.find(idOfKey('x'), undefined))).toBe('bus-unavailable');
     await gone.close();
+  });
+});
+
+describe('the counts of requests', () => {
+  it('are shared by gateways, and closed without Redis', async () => {
+    const redis = await startTestRedis();
+    const connections = [new Connection(redis.url), new Connection(redis.url)] as const;
+    await Promise.all(connections.map(async (connection) => await connection.open()));
+    const [one, other] = connections.map((connection) => new RedisRateLimiter(connection, 'quorate:{rates}:rate'));
+    expect([await one!.take('a', 2), await other!.take('a', 2)]).toEqual([0, 0]);
+    for (const limiter of [one!, other!]) {
+      const waitMs = await limiter.take('a', 2);
+      expect(waitMs).toBeGreaterThan(0);
+      expect(waitMs).toBeLessThanOrEqual(60_000);
+    }
+    expect(await one!.take('b', 2)).toBe(0);
+    await Promise.all(connections.map(async (connection) => await connection.close()));
+    await expect(one!.take('b', 2)).rejects.toMatchObject({ code: 'bus-unavailable' });
+    await redis.stop();
   });
 });
 

@@ -46,8 +46,14 @@ describe('readSettings', () => {
       resultsKeepS: 86_400,
       webhookSecret: undefined,
       webhookHosts: [],
+      accessFile: undefined,
+      jwt: undefined,
+      requestsPerMinute: 6000,
+      corsOrigins: [],
+      metricsAccess: 'open',
       operatorKey: undefined,
       logLevel: 'info',
+      quorateKey: undefined,
       quorateUrl: 'http://127.0.0.1:3000',
       cacheDir: join(homedir(), '.cache', 'quorate'),
     });
@@ -113,6 +119,10 @@ describe('readSettings', () => {
     ['RESULTS_KEEP_S', '-1'],
     ['WEBHOOK_HOSTS', 'https://hooks.example.com'],
     ['WEBHOOK_HOSTS', 'a.example,,b.example'],
+    ['JWT_JWKS', 'http://issuer.example/jwks'],
+    ['REQUESTS_PER_MINUTE', '0'],
+    ['CORS_ORIGINS', 'https://app.example/path'],
+    ['METRICS_ACCESS', 'nobody'],
     ['LOG_LEVEL', 'loud'],
     ['QUORATE_URL', 'localhost:3000'],
   ])('refuses %s=%s, and says what is wrong with what', (setting, value) => {
@@ -148,7 +158,17 @@ describe('readSettings', () => {
     expect(webhookHosts).toEqual(['hooks.example', '*.example.org:8443']);
   });
 
-  it.each(['WEBHOOK_SECRET', 'OPERATOR_KEY'])('never shows %s', (setting) => {
+  it.each([
+    [{ JWT_ISSUER: 'me' }, 'JWT_JWKS'],
+    [{ JWT_JWKS: 'https://issuer.example/jwks', JWT_AUDIENCE: 'us' }, 'JWT_ISSUER'],
+    [{ JWT_JWKS: '/jwks.json', JWT_ISSUER: 'me' }, 'JWT_AUDIENCE'],
+    [{ JWT_JWKS: '/jwks.json', JWT_SECRET: 'x'.repeat(32), JWT_ISSUER: 'me', JWT_AUDIENCE: 'us' }, 'JWT_SECRET'],
+    [{ METRICS_ACCESS: 'operator' }, 'OPERATOR_KEY'],
+  ])('refuses %j, which lacks or has too much', (environment, setting) => {
+    expect(refusal(environment as Record<string, string>).details['setting']).toBe(setting);
+  });
+
+  it.each(['WEBHOOK_SECRET', 'OPERATOR_KEY', 'JWT_SECRET'])('never shows %s', (setting) => {
     const error = refusal({ [setting]: 'hush-hush' });
     expect(JSON.stringify([error.message, error.details])).not.toContain('hush');
   });
@@ -161,8 +181,16 @@ describe('readSettings', () => {
 
 describe('settingsEnvironment', () => {
   it('says the same to another process', () => {
+    const jwt = { JWT_ISSUER: 'me', JWT_AUDIENCE: 'us', JWT_JWKS: '/jwks.json', CORS_ORIGINS: '*' };
     const secrets = { JOIN_TOKEN: 'x'.repeat(16), WEBHOOK_SECRET: 'y'.repeat(24), OPERATOR_KEY: 'z'.repeat(16) };
-    const given = { PORT: '4321', REDIS_URL: '/tmp/redis.sock', LOG_SIZE: '512', WEBHOOK_HOSTS: 'a,b', ...secrets };
+    const given = {
+      PORT: '4321',
+      REDIS_URL: '/tmp/redis.sock',
+      LOG_SIZE: '512',
+      WEBHOOK_HOSTS: 'a,b',
+      ...secrets,
+      ...jwt,
+    };
     const settings = readSettings({}, given);
     expect(readSettings({}, settingsEnvironment(settings))).toEqual(settings);
   });

@@ -24,6 +24,7 @@ const BROKEN: Record<string, { file: string; text: string }> = {
   'redis-knows-its-place': { file: 'src/redis/host.ts', text: "import '../replica/plain.js';" },
   'client-knows-its-place': { file: 'src/client/http.ts', text: "import '../gateway/plain.js';" },
   'queue-knows-its-place': { file: 'src/queue/http.ts', text: "import '../gateway/plain.js';" },
+  'access-knows-its-place': { file: 'src/access/http.ts', text: "import '../gateway/plain.js';" },
   'gateway-knows-its-place': { file: 'src/gateway/host.ts', text: "import type { Plain } from '../replica/plain.js';" },
   'simulator-knows-its-place': { file: 'src/simulator/redis.ts', text: "import '../redis/plain.js';" },
   'cluster-knows-its-place': { file: 'src/cluster/command.ts', text: "import '../cli/plain.js';" },
