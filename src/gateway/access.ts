@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
-import type { Principal } from '../access/access-control.js';
+import type { AccessControl, Principal } from '../access/access-control.js';
 import { areAllowed, EVERYTHING, type Touch } from '../access/rights.js';
 import { QuorateError } from '../errors.js';
 import { GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
@@ -41,12 +41,21 @@ export class Access {
     const principal = await access.identify(request.headers.authorization).catch((error: unknown) => {
       throw challenged(error, request);
     });
-    const waitMs = await access.count(principal);
-    if (waitMs > 0) {
-      const headers = { 'Retry-After': String(Math.ceil(waitMs / 1000)) };
-      throw new HttpProblem('overloaded', 'The client has used up its requests for this minute.', { headers });
-    }
+    await this.count(access, principal);
     this.principals.set(request, principal);
+  }
+
+  /** Each line of a batch counts as a request. @throws {HttpProblem | QuorateError} `overloaded`, `bus-unavailable` */
+  async countLine(request: IncomingMessage): Promise<void> {
+    const principal = this.principals.get(request);
+    if (this.options.access !== undefined && principal !== undefined) await this.count(this.options.access, principal);
+  }
+
+  private async count(access: AccessControl, principal: Principal): Promise<void> {
+    const waitMs = await access.count(principal);
+    if (waitMs === 0) return;
+    const headers = { 'Retry-After': String(Math.ceil(waitMs / 1000)) };
+    throw new HttpProblem('overloaded', 'The client has used up its requests for this minute.', { headers });
   }
 
   /** @throws {QuorateError} `forbidden` */

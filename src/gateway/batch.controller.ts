@@ -5,6 +5,7 @@ import type { ClusterClient } from '../client/cluster-client.js';
 import type { Reply } from '../crypto/receipt.js';
 import { QuorateError } from '../errors.js';
 import type { Json } from '../wire/json.js';
+import { Access, AnyClient } from './access.js';
 import { Admission, AdmissionGuard } from './admission.js';
 import { ApiProblems, schemaRef } from './api-docs.js';
 import { Connections } from './connections.js';
@@ -39,6 +40,7 @@ interface LineAnswer {
 }
 
 @ApiTags('requests')
+@AnyClient()
 @Controller('v1/requests')
 @UseGuards(QueryParametersGuard, AdmissionGuard)
 export class BatchController {
@@ -47,6 +49,7 @@ export class BatchController {
   constructor(
     @Inject(CLUSTER_CLIENT) private readonly client: ClusterClient,
     @Inject(GATEWAY_OPTIONS) private readonly options: GatewayOptions,
+    @Inject(Access) private readonly access: Access,
     @Inject(Admission) private readonly admission: Admission,
     @Inject(Connections) private readonly connections: Connections,
     @Inject(JsonBodyPipe) private readonly body: JsonBodyPipe,
@@ -93,9 +96,13 @@ export class BatchController {
   async #answer(request: IncomingMessage, { content, line }: Line): Promise<LineAnswer> {
     try {
       const { idempotencyKey, ...body } = taken(this.body.parse(content));
-      const operation = this.operation.transform(body as Json);
+      const { operation, webhook, touches } = this.operation.transform(body as Json);
+      if (webhook !== undefined) throw new QuorateError('invalid-request', 'A line has no webhook.');
+      this.access.assertMay(request, touches);
+      await this.access.countLine(request);
+      const key = this.access.keyOf(request, idempotencyKey);
       const reply = await this.admission.run(request, (deadlineMs) =>
-        this.client.submit(operation, { idempotencyKey, deadlineMs }),
+        this.client.submit(operation, { idempotencyKey: key, deadlineMs }),
       );
       return { line, reply };
     } catch (error) {

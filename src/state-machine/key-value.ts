@@ -91,8 +91,11 @@ export default class KeyValueService implements StateMachine<KeyValueOperation> 
     return { ok: true, results };
   }
 
-  touches({ op, key }: KeyValueOperation): { operation: string; key: string }[] {
-    return [{ operation: op, key }];
+  /** Whoever sets a condition on a key learns of its value: it takes the right to `get` it. */
+  touches(operation: KeyValueOperation): { operation: string; key: string }[] {
+    if (operation.op !== 'transaction') return [{ operation: operation.op, key: operation.key }];
+    const conditions = operation.conditions.map(({ key }) => ({ operation: 'get', key }));
+    return [...conditions, ...operation.operations.map(({ op, key }) => ({ operation: op, key }))];
   }
 
   query(query: Json, state: ReadonlyState): Json | undefined {

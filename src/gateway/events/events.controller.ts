@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Controller, Get, Headers, Inject, Query, Req, Res, UseGuards } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { QuorateError } from '../../errors.js';
+import { NeedsRight } from '../access.js';
 import { ApiProblems } from '../api-docs.js';
 import { QueryParameters, QueryParametersGuard } from '../query-parameters.js';
 import { EventStreams } from './event-streams.js';
@@ -33,6 +34,7 @@ const Stream = (operationId: string, summary: string, description: string): Meth
 
 /** The agreed log as a feed. */
 @ApiTags('log')
+@NeedsRight('log')
 @Controller('v1')
 @UseGuards(QueryParametersGuard)
 export class EventsController {

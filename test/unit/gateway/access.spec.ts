@@ -89,6 +89,8 @@ describe('where clients are told apart', () => {
   it.each([
     ['get', '/v1/kv/a'],
     ['get', '/v1/log/1'],
+    ['get', '/v1/log'],
+    ['get', '/v1/events'],
     ['get', '/v1/status'],
     ['get', '/v1/membership'],
     ['get', `/v1/requests/r${'0'.repeat(32)}`],
@@ -151,6 +153,34 @@ describe('where clients are told apart', () => {
     const async = await request(gateway.url).post('/v1/requests').set(later).send({ operation });
     expect(async.status).toBe(status === 200 ? 202 : status);
     expect(client.submitted).toHaveLength(status === 200 ? 1 : 0);
+  });
+
+  it('each line of a batch, and each part of a transaction, takes rights and counts', async () => {
+    const { gateway, client } = await closed();
+    const put = (key: string): object => ({ op: 'put', key, value: 1 });
+    const operations = [
+      put('bob/a'),
+      put('alice/a'),
+      { op: 'transaction', operations: [put('bob/a'), put('alice/a')] },
+    ];
+    const conditions = [{ key: 'alice/a', exists: true }];
+    const lines = [
+      ...operations,
+      { op: 'transaction', conditions, operations: [put('bob/a')] },
+      put('bob/b'),
+      put('bob/c'),
+    ];
+    const answer = await request(gateway.url)
+      .post('/v1/requests/batch')
+      .set({ ...bearer(bob), 'content-type': 'application/x-ndjson' })
+      .send(lines.map((operation) => JSON.stringify({ operation })).join('\n'));
+    const answers = answer.text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { problem?: { code: string } });
+    const codes = answers.map(({ problem }) => problem?.code ?? 'ok');
+    expect(codes).toEqual(['ok', 'forbidden', 'forbidden', 'forbidden', 'ok', 'overloaded']);
+    expect(client.submitted).toHaveLength(2);
   });
 
   it('reads take rights, too', async () => {
