@@ -124,10 +124,7 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
     throw invalidSetting('OPERATOR_KEY', '', 'a key, when METRICS_ACCESS is operator');
   }
   const webhookSecret = read('WEBHOOK_SECRET');
-  const webhookHosts = (read('WEBHOOK_HOSTS') ?? []).map((host) => host.toLowerCase());
-  if (webhookSecret !== undefined && webhookHosts.length === 0) {
-    throw invalidSetting('WEBHOOK_HOSTS', '', 'the hosts that webhooks may go to, when WEBHOOK_SECRET is set');
-  }
+  const webhookHosts = webhookHostsOf(webhookSecret, read('WEBHOOK_HOSTS'));
   return Object.freeze({
     redisUrl,
     logRedisUrl: read('LOG_REDIS_URL') ?? redisUrl,
@@ -166,6 +163,11 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
     quorateKey: read('QUORATE_KEY'),
     cacheDir: cacheFolder(environment),
   });
+}
+
+function webhookHostsOf(secret: string | undefined, hosts: readonly string[] = []): readonly string[] {
+  if (secret === undefined || hosts.length > 0) return hosts.map((host) => host.toLowerCase());
+  throw invalidSetting('WEBHOOK_HOSTS', '', 'the hosts that webhooks may go to, when WEBHOOK_SECRET is set');
 }
 
 function jwtSettings(

@@ -98,9 +98,8 @@ describe('where clients are told apart', () => {
     ['post', '/v1/requests'],
   ] as const)('%s %s needs a token', async (method, path) => {
     const { gateway, client } = await closed();
-    const answer = await request(gateway.url)
-      [method](path)
-      .send(method === 'post' ? PUT : undefined);
+    const agent = request(gateway.url);
+    const answer = await agent[method](path).send(method === 'post' ? PUT : undefined);
     expect(problemIn(answer).code).toBe('unauthenticated');
     expect(answer.headers['www-authenticate']).toBe('Bearer realm="quorate"');
     expect(client.submitted).toEqual([]);
