@@ -123,6 +123,8 @@ export function advance(core: Core, slot: Slot): void {
 
 /** The prepared certificate is in the log before the COMMIT that rests on it is on the bus (rule 27). */
 function commit(core: Core, slot: Slot, prePrepare: PrePrepare): void {
+  // What prepared in a later view is what a VIEW-CHANGE must show: a log that was set back may bring us here all the same.
+  if (slot.prepared !== undefined && slot.prepared.prePrepare.view > prePrepare.view) return;
   const prepares = votesFor(slot.prepares, prePrepare.digest).slice(0, core.configuration.q - 1);
   slot.prepared = { prePrepare, prepares };
   // The certificate that a lost log could not show any more is there again, or a higher one (rule 28).

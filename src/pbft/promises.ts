@@ -7,17 +7,24 @@ import { sequence, type Digest, type SequenceNumber, type View } from './types.j
  */
 export class Promises {
   private readonly byPlace = new Map<SequenceNumber, Map<string, Digest>>();
+  /** The latest view in which anything was said there. */
+  private readonly latest = new Map<SequenceNumber, View>();
 
   /** The first counts. */
   add(kind: PhaseMessage['kind'], view: View, place: SequenceNumber, digest: Digest): void {
     const said = this.byPlace.get(place) ?? new Map<string, Digest>();
     this.byPlace.set(place, said);
+    if (view > (this.latest.get(place) ?? -1)) this.latest.set(place, view);
     const name = `${kind}:${view}`;
     if (!said.has(name)) said.set(name, digest);
   }
 
-  /** Whether saying this contradicts nothing. */
+  /**
+   * Whether saying this contradicts nothing: not what was said in this view, nor anything that was said there in a later one. A
+   * replica that entered a view, and whose log was then lost, may find itself in a view below.
+   */
   allow(kind: PhaseMessage['kind'], view: View, place: SequenceNumber, digest: Digest): boolean {
+    if (view < (this.latest.get(place) ?? 0)) return false;
     const said = this.byPlace.get(place)?.get(`${kind}:${view}`);
     return said === undefined || said === digest;
   }
@@ -29,6 +36,10 @@ export class Promises {
   }
 
   dropUpTo(last: SequenceNumber): void {
-    for (const place of this.byPlace.keys()) if (place <= last) this.byPlace.delete(place);
+    for (const place of this.byPlace.keys()) {
+      if (place > last) continue;
+      this.byPlace.delete(place);
+      this.latest.delete(place);
+    }
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { PhaseMessage, PrePrepare } from '../../../src/pbft/messages.js';
-import { view } from '../../../src/pbft/types.js';
+import { replicaIndex, view } from '../../../src/pbft/types.js';
 import { CheckedReplica, executed, refusals, sent, votes } from '../../support/checked-replica.js';
 import {
   ask,
@@ -153,10 +153,21 @@ describe('a promise', () => {
     expect(votes(replica.receive(about, prepare(2, about)))).toEqual([prepare(1, about), commit(1, about)]);
   });
 
-  it('of another view or place binds to nothing here', () => {
-    const replica = having(prepare(1, { ...other, view: view(1) }), prepare(1, proposal(2, 'somebody else')));
+  it('of another place binds to nothing here', () => {
+    const replica = having(prepare(1, proposal(2, 'somebody else')));
     replica.tick();
     expect(votes(replica.receive(about))).toEqual([prepare(1, about)]);
+  });
+
+  // It entered view 1 by a NEW-VIEW without asking for it; with its log went what says so.
+  it('of a later view binds in this one: nothing is said there, and what prepared then is what prepared', () => {
+    const later = { ...other, view: view(1), replica: replicaIndex(1) } as PrePrepare;
+    const replica = having(commit(1, later));
+    replica.step({ kind: 'restore', messages: [later, prepare(2, later), prepare(3, later)] });
+    replica.tick();
+    expect(replica.core.view).toBe(0);
+    expect(votes(replica.receive(about, prepare(2, about), prepare(3, about)))).toEqual([]);
+    expect(replica.core.preparedAt(about.sequence)?.prePrepare.view).toBe(1);
   });
 
   it('to have proposed something keeps a primary from proposing there again', () => {
