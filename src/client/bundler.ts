@@ -103,7 +103,7 @@ export class Bundler {
 
   private send(submissions: readonly Submission[], now: number): void {
     const { credential, sealer } = this.options;
-    const lastSequence = this.options.reached() + limits.bundleLifetime;
+    const lastSequence = this.options.reached() + limits.bundleLifetime - limits.bundleLifetimeMargin;
     const frame = sealer.seal('request', encodeBundleBody(credential, lastSequence, submissions));
     this.sent.push({ frame, lastSequence, submissions, resendAt: now + this.patience.ms, resends: 0 });
     this.options.publish(packets('request', [frame]));

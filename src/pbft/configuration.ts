@@ -29,8 +29,10 @@ export const limits = {
    * are never more than `bundleLifetime` × `batchClientsMax` = 262,144.
    */
   clientsMax: 65_536,
-  /** A bundle may be ordered at most this many sequence numbers after the one its gateway knew when it signed. */
+  /** A bundle may be ordered at most this many sequence numbers after those that are executed when it comes. */
   bundleLifetime: 4096,
+  /** A gateway asks for so many fewer, since replicas may be behind what it has heard of the others. */
+  bundleLifetimeMargin: 1024,
   /** How far a batch's time may lie from a backup's clock, milliseconds (rule 11). */
   clockToleranceMs: 60_000,
   /** Bundles, and bytes of them, that wait at a replica to be ordered. */

@@ -24,7 +24,7 @@ import { endRestoring, restorePromise, restoreSettled, restoreSlot, restoreView 
 import { votesFor } from './slot.js';
 import { tickTimers } from './suspicion.js';
 import { sequence, view, type ReplicaIndex, type SequenceNumber, type View, type Digest } from './types.js';
-import { fetchMissing, onBatch, onNewView, onViewChange, startViewChange } from './view-change.js';
+import { fetchMissing, mayTellNewView, onBatch, onNewView, onViewChange, startViewChange } from './view-change.js';
 
 /**
  * One replica of the protocol: a deterministic state machine. One input in; every consequence out, in the order in
@@ -103,8 +103,10 @@ export class Replica {
     const { core } = this;
     if (asked < core.view) return 'old-view';
     if (kind === 'new-view') return asked === core.view && !core.isChangingView ? 'old-view' : undefined;
+    // Somebody lacks the NEW-VIEW of the view that stands: its primary tells it again, for which it verifies one now and then.
+    if (asked === core.view && !core.isChangingView) return mayTellNewView(core) ? undefined : 'old-view';
     const known = core.viewChanges.of(replica);
-    return known !== undefined && known.view >= asked && core.isChangingView ? 'duplicate' : undefined;
+    return known !== undefined && known.view >= asked ? 'duplicate' : undefined;
   }
 
   /** Whether a CHECKPOINT is worth verifying. */
@@ -258,7 +260,7 @@ export class Replica {
   /** The first tick ends the restoring: from then on this replica speaks. */
   private onTick(now: number, isConnected: boolean): void {
     const { core } = this;
-    core.now = Math.max(core.now, now);
+    core.now = now; // it may be set right: who never went back would refuse everything until then
     core.ticks++;
     if (core.isRestoring) endRestoring(core);
     if (!isConnected) return;

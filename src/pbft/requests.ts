@@ -53,7 +53,8 @@ export class Requests {
     if (this.known.has(bundle.digest)) return 'duplicate';
     if (!ascends(bundle, new Map())) return 'request-out-of-order'; // no primary could order it
     if (clientsWith(new Map(), bundle) > limits.batchClientsMax) return 'too-many-clients'; // nor this one
-    if (bundle.lastSequence > lastExecuted + 2 * limits.bundleLifetime) return 'expired-request';
+    // What no primary could order yet would only take the room of what it can: nothing would then be ordered, for ever.
+    if (bundle.lastSequence > lastExecuted + limits.bundleLifetime) return 'expired-request';
     if (this.known.size >= limits.waitingBundlesMax) return 'buffer-full';
     if (this.knownBytes + bundle.size > limits.waitingBytesMax) return 'buffer-full';
     this.add(bundle, tick, false);
@@ -67,7 +68,6 @@ export class Requests {
   oldestWait(tick: number, lastExecuted: SequenceNumber): number | undefined {
     for (const { bundle, since } of this.known.values()) {
       const isFresh = bundle.requests.some((request) => this.clients.standing(request) === 'fresh');
-      if (isFresh && bundle.lastSequence > lastExecuted + limits.bundleLifetime) continue; // not due yet
       if (isFresh && bundle.lastSequence > lastExecuted) return tick - since;
       if (!isFresh) this.overtaken.push(bundle);
       this.forget(bundle);
@@ -91,7 +91,6 @@ export class Requests {
         this.forget(bundle);
         continue;
       }
-      if (bundle.lastSequence >= sequence + limits.bundleLifetime) continue; // it waits until it may be ordered
       if (taken.length > 0 && operations + bundle.requests.length > operationsMax) break;
       if (bytes + bundle.size > limits.batchBytesMax) break;
       if (clientsWith(newest, bundle) > limits.batchClientsMax) break;

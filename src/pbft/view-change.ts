@@ -80,12 +80,15 @@ function remember(core: Core, { prepared }: ViewChange): void {
 /** Somebody still asks for the view that we are in: its primary's NEW-VIEW was lost on the way. */
 function tellNewView(core: Core, replica: ReplicaIndex): void {
   core.emit({ kind: 'refused', reason: 'old-view', replica });
-  if (core.newView?.replica !== core.self) return;
-  // Once for all who ask now: it is large, and whoever runs Redis can repeat a question.
-  const isDue = core.ticks >= core.timers.newViewToldAt + core.configuration.options.resendTicks;
-  if (!isDue) return;
+  if (core.newView === undefined || !mayTellNewView(core)) return;
   core.timers.newViewToldAt = core.ticks;
   core.emit({ kind: 'broadcast', message: core.newView });
+}
+
+/** Its primary tells it, once for all who ask now: it is large, and whoever runs Redis can repeat a question. */
+export function mayTellNewView(core: Core): boolean {
+  const isDue = core.ticks >= core.timers.newViewToldAt + core.configuration.options.resendTicks;
+  return core.newView?.replica === core.self && isDue;
 }
 
 function onEnoughViewChanges(core: Core): void {

@@ -10,7 +10,7 @@ import { Allowance } from './allowance.js';
  * may be shorter than ours; at once what the largest answers take together.
  */
 const bytesAllowed = { perTick: 2 * 1024 * 1024, atOnce: 16 * 1024 * 1024 };
-/** Questions of each peer whose signatures are looked at. One that lacks all batches of a view asks for L at once. */
+/** Questions of each peer that are looked into. One that lacks all batches of a view asks for L at once. */
 const questionsAllowed = { perTick: 64, atOnce: 2048 };
 
 export interface AnswersOptions {
@@ -34,14 +34,12 @@ export class Answers {
     this.questions.tick();
   }
 
-  /**
-   * Why a question is not answered, its signature included. To look at that costs us, too, and is put down to whom the frame
-   * names as its signer: whoever forges a peer's questions takes from that peer's, but no more of our time.
-   */
+  /** Why a question is not answered. It is put down to who has signed it: what only bears a peer's name takes nothing from that peer. */
   screen(question: Frame): RefusalReason | undefined {
     const { signer } = question;
-    if (!this.isLeft(signer) || !this.questions.take(signer, 1)) return 'overloaded';
-    return this.options.opener.verify(question) ? undefined : 'bad-signature';
+    if (!this.isLeft(signer)) return 'overloaded';
+    if (!this.options.opener.verify(question)) return 'bad-signature';
+    return this.questions.take(signer, 1) ? undefined : 'overloaded';
   }
 
   /** Whether this peer may be sent more. */

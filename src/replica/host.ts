@@ -110,6 +110,11 @@ export class Host {
     return this.gathered.has(message) || this.leaving.has(message);
   }
 
+  /** Whether every word of ours is promised, logged and out. */
+  get isAllSaid(): boolean {
+    return this.gathered.size === 0 && this.leaving.size === 0;
+  }
+
   refuse(reason: RefusalReason): void {
     this.refusals.add(reason);
   }

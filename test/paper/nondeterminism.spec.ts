@@ -53,17 +53,22 @@ describe('agreed time (OSDI §4.6)', () => {
     expect(refusals(backup.receive(timed(2, clockStart + 10)))).toEqual([]);
   });
 
-  it('a clock that goes back takes the proposals of its primary nowhere', () => {
+  it('a clock that goes back takes the proposals of its primary back to nowhere before the last', () => {
     const primary = new CheckedReplica({ self: 0 });
     primary.tick(clockStart + 100);
     primary.tick(clockStart + 60);
     const [first] = votes(primary.submit(ask('c', 1)));
     primary.tick(clockStart + 40);
     const [second] = votes(primary.submit(ask('c', 2)));
-    expect([first, second]).toMatchObject([
-      { batch: { time: clockStart + 100 } },
-      { batch: { time: clockStart + 100 } },
-    ]);
+    expect([first, second]).toMatchObject([{ batch: { time: clockStart + 60 } }, { batch: { time: clockStart + 60 } }]);
+  });
+
+  it('a clock that was far ahead for a moment is right again when it is set right', () => {
+    const backup = new CheckedReplica();
+    backup.tick(clockStart + 3_600_000);
+    expect(refusals(backup.receive(timed(1, clockStart + 100)))).toEqual(['time-out-of-bounds']);
+    backup.tick(clockStart + 100);
+    expect(refusals(backup.receive(timed(1, clockStart + 100)))).toEqual([]);
   });
 
   it('a primary whose clock lags behind the agreed time goes on from there', () => {

@@ -38,11 +38,12 @@ describe('what watches executions', () => {
   });
 
   const run = (...places: readonly (readonly [place: number, timestamp: number, result?: string, time?: number])[]) => {
-    const execution = checker.begin();
+    const execution = checker.begin('r');
     for (const [place, timestamp, result = a, time = 0] of places) {
-      checker.onExecuted('r', execution, request(timestamp), { sequence: sequence(place), time }, result);
+      checker.onExecuted(execution, request(timestamp), { sequence: sequence(place), time }, result);
     }
-    checker.finish('r', execution, places.at(-1)?.[0] ?? 0);
+    execution.executed = places.at(-1)?.[0] ?? 0;
+    checker.finish(execution, execution.executed);
   };
 
   it('has nothing against the same twice', () => {
@@ -81,7 +82,8 @@ describe('what listens to correct replicas', () => {
 
   beforeEach(() => {
     violations = new Violations();
-    checker = new SpeechChecker(membership, violations, () => true);
+    const onAnswered = (): void => undefined;
+    checker = new SpeechChecker(membership, violations, () => true, onAnswered);
   });
 
   it('has nothing against a vote that is kept, said once and once more', () => {
@@ -142,12 +144,13 @@ describe('what reads the answers', () => {
   const executed = (operations: readonly Json[]) => {
     const violations = new Violations();
     const execution = new ExecutionChecker(violations, () => true);
-    const run = execution.begin();
+    const run = execution.begin('r');
     for (const [index, operation] of operations.entries()) {
       const place = sequence(index + 1);
-      execution.onExecuted('r', run, request(index + 1, operation), { sequence: place, time: 0 }, a);
+      execution.onExecuted(run, request(index + 1, operation), { sequence: place, time: 0 }, a);
     }
-    execution.finish('r', run, operations.length);
+    run.executed = operations.length;
+    execution.finish(run, operations.length);
     const checker = new RepliesChecker(membership, signatures.verifier, false, execution, violations);
     return { checker, violations };
   };

@@ -14,11 +14,13 @@ export interface ExecutedRequest {
 
 /** What one life of a replica has executed. */
 export interface Execution {
-  /** Everything up to here was compared. */
+  /** Which life this is. */
+  readonly who: string;
+  /** Everything up to here is executed, and was compared. */
+  executed: number;
   done: number;
-  /** The sequence number that is being executed, and what was executed there so far. */
-  place: number;
-  requests: ExecutedRequest[];
+  /** What was executed above, by sequence number. */
+  readonly above: Map<number, ExecutedRequest[]>;
 }
 
 /**
@@ -38,43 +40,42 @@ export class ExecutionChecker {
     private readonly isMade: (requestDigest: string) => boolean,
   ) {}
 
-  begin(): Execution {
-    return { done: 0, place: 0, requests: [] };
+  begin(who: string): Execution {
+    return { who, executed: 0, done: 0, above: new Map() };
   }
 
   onExecuted(
-    who: string,
     execution: Execution,
     { client, timestamp, digest, operation }: Request,
     { sequence, time }: { readonly sequence: SequenceNumber; readonly time: number },
     resultDigest: string,
   ): void {
-    if (sequence !== execution.place) {
-      this.finish(who, execution, sequence - 1);
-      execution.place = sequence;
+    if (sequence <= execution.done) {
+      this.violations.add('agreement', `${execution.who} executes ${sequence} after ${execution.done}`);
     }
-    execution.requests.push({ client, timestamp, digest, resultDigest, operation, time });
+    const requests = execution.above.get(sequence) ?? [];
+    execution.above.set(sequence, requests);
+    requests.push({ client, timestamp, digest, resultDigest, operation, time });
   }
 
-  /** The life has executed everything up to `last`. */
-  finish(who: string, execution: Execution, last: number): void {
-    if (last < execution.done) {
-      this.violations.add('agreement', `${who} executes ${last + 1} after ${execution.done}`);
-      return;
-    }
+  /**
+   * What the life has executed up to `last` counts from now on: its own words on that are out, or its replies. Before, nothing has
+   * left it: a COMMIT that dies with its process was never given, and what was executed upon it is forgotten with it.
+   */
+  finish(execution: Execution, upTo: number): void {
+    const last = Math.min(upTo, execution.executed);
     for (let place = execution.done + 1; place <= last; place++) {
-      const requests = place === execution.place ? execution.requests : [];
-      this.compare(who, place, requests);
-      if (place === execution.place) execution.requests = [];
+      this.compare(execution.who, place, execution.above.get(place) ?? []);
+      execution.above.delete(place);
     }
-    execution.done = last;
+    execution.done = Math.max(execution.done, last);
   }
 
   /** The life took over the state after `last` from others, or out of its store. */
   skip(execution: Execution, last: number): void {
+    execution.executed = last;
     execution.done = last;
-    execution.place = 0;
-    execution.requests = [];
+    execution.above.clear();
   }
 
   private compare(who: string, place: number, requests: readonly ExecutedRequest[]): void {

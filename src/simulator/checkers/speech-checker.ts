@@ -42,12 +42,10 @@ export class SpeechChecker {
   /** By replica and sequence number: the highest view in which it has promised a COMMIT. */
   private readonly committed = new Map<number, Map<number, number>>();
   private readonly keptCommits: KeptCommits;
-  /** The highest checkpoint that was ever stable at each replica: what lies below may be removed before it was written. */
+  /** Each one's highest stable checkpoint ever: what lies below may be removed before it was written. */
   private readonly stableAt = new Map<number, number>();
-  /** Replicas that have lost their promises, and go by what others told them. */
-  private readonly forgetful = new Set<number>();
-  /** The highest view that any correct replica has asked for. */
-  private askedMost = 0;
+  private readonly forgetful = new Set<number>(); // they have lost their promises, and go by what others told them
+  private askedMost = 0; // the highest view that any correct replica has asked for
   private readonly stablesSeen = new WeakSet<StableCheckpoint>();
   checkpointsSaid = 0;
   highestView = 0;
@@ -56,6 +54,8 @@ export class SpeechChecker {
     private readonly membership: Membership,
     private readonly violations: Violations,
     private readonly isCorrect: (replica: number) => boolean,
+    /** Told what a replica has answered for the first time. */
+    private readonly onAnswered: (replica: number, sequence: number) => void,
   ) {
     this.keptCommits = new KeptCommits(membership.q, violations);
   }
@@ -214,7 +214,9 @@ export class SpeechChecker {
   /** What is answered for the first time was just executed. */
   private onReply(replica: number, frame: Frame): void {
     if (frame.attachment[0] !== freshReplies) return;
-    this.keptCommits.onAnswered(replica, decodeReplyBody(frame.body).sequence);
+    const { sequence } = decodeReplyBody(frame.body);
+    this.keptCommits.onAnswered(replica, sequence);
+    this.onAnswered(replica, sequence);
   }
 
   /** A replica begins a new life: what the last one had not written yet it learns anew, or fetches. */

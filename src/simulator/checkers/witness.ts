@@ -36,6 +36,8 @@ export class Witness {
   /** Digests of requests that some client has made. */
   private readonly made = new Set<string>();
   private readonly executions = new WeakMap<Service, Execution>();
+  /** What each replica has executed, in all of its lives: what a dead one has sent may still arrive. */
+  private readonly lives = new Map<number, readonly Execution[]>();
   private readonly fetched = new WeakMap<Service, number>();
   /** States that replicas took over from others. */
   transfers = 0;
@@ -49,7 +51,12 @@ export class Witness {
   ) {
     this.execution = new ExecutionChecker(violations, (digest) => this.made.has(digest));
     const { membership } = founders;
-    this.speech = new SpeechChecker(membership, violations, (replica) => !isByzantine(replica));
+    const onAnswered = (replica: number, sequence: number): void => {
+      for (const execution of this.lives.get(replica) ?? []) {
+        if (execution.executed >= sequence) this.execution.finish(execution, sequence);
+      }
+    };
+    this.speech = new SpeechChecker(membership, violations, (replica) => !isByzantine(replica), onAnswered);
     this.newViews = new NewViewChecker(membership.n, membership.q, nullBatch.digest, this.speech, violations);
   }
 
@@ -64,11 +71,11 @@ export class Witness {
     };
     if (this.isByzantine(index)) return new StateMachineService(new KeyValueService(), onDefect);
     this.speech.onBorn(index);
-    const execution = this.execution.begin();
-    const who = `${name} in life ${life}`;
+    const execution = this.execution.begin(`${name} in life ${life}`);
+    this.lives.set(index, [...(this.lives.get(index) ?? []), execution]);
     const service = new WatchedService(new KeyValueService(), onDefect);
     service.onExecuted = (request, context, resultDigest) => {
-      this.execution.onExecuted(who, execution, request, context, resultDigest);
+      this.execution.onExecuted(execution, request, context, resultDigest);
     };
     service.onInstalled = (sequence) => {
       this.loads++;
@@ -96,7 +103,7 @@ export class Witness {
   }
 
   /** Whatever it has executed is whole now. */
-  afterStep({ name, index }: Seat, { service, number, node }: Life): void {
+  afterStep({ name, index }: Seat, { service, node }: Life): void {
     const execution = this.executions.get(service);
     if (execution === undefined) return;
     const { lastExecuted, newView, stable } = node.host.replica;
@@ -108,7 +115,8 @@ export class Witness {
       this.transfers += fetched;
       this.loads -= fetched;
     }
-    if (lastExecuted !== execution.done) this.execution.finish(`${name} in life ${number}`, execution, lastExecuted);
+    execution.executed = Math.max(execution.executed, lastExecuted);
+    if (node.host.isAllSaid) this.execution.finish(execution, lastExecuted);
   }
 }
 

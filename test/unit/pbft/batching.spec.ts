@@ -192,7 +192,7 @@ describe('what waits to be ordered', () => {
   it('is forgotten when it was executed as part of another bundle', () => {
     const replica = new CheckedReplica();
     const count = limits.waitingBundlesMax;
-    replica.submit(...Array.from({ length: count }, (_, index) => ask('c', 1, { lastSequence: 100 + index })));
+    replica.submit(...Array.from({ length: count }, (_, index) => ask('c', 1, { lastSequence: 1 + index })));
     expect(refusals(replica.submit(ask('d', 1)))).toEqual(['buffer-full']);
     const [about] = proposals(new CheckedReplica({ self: 0 }).submit(ask('c', 1, { gateway: 'gateway-2' })));
     replica.step({ kind: 'certificate', certificate: certificate(about!) });

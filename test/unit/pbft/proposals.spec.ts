@@ -146,7 +146,7 @@ describe('a bundle that no primary can order', () => {
   it.each([
     { what: 'goes back in itself', bad: bundle([request('c', 2), request('c', 1)]) },
     { what: 'holds a request twice', bad: bundle([request('c', 1), request('c', 1)]) },
-    { what: 'asks to be ordered for too long', bad: ask('c', 1, { lastSequence: 3 * limits.bundleLifetime }) },
+    { what: 'asks to be ordered for too long', bad: ask('c', 1, { lastSequence: limits.bundleLifetime + 1 }) },
   ])('because it $what is refused, and makes nobody suspect the primary', ({ bad }) => {
     const backup = new CheckedReplica({ requestTimeoutTicks: 4 });
     const primary = new CheckedReplica({ self: 0 });

@@ -152,14 +152,16 @@ describe('what one peer asks for again and again', () => {
     expect(bytesOf(said, 'state-chunk')).toBeLessThan(atOnceBytes + answerBytes);
   });
 
-  it('with a false signature: so many are looked at', async () => {
+  it('in the name of another: that one is answered all the same', async () => {
     const { place, digest } = await writeBatch(32);
     const forged = sealerOf(3, 2).seal('fetch-batch', encodeFetchBatch({ target: 0, sequence: place, digest }));
     await repeat(atOnceQuestions + 500, 'state', forged);
     expect(Object.fromEntries(cluster.life(0).node.host.refusals.entries())).toMatchObject({
-      'bad-signature': atOnceQuestions,
-      overloaded: 500,
+      'bad-signature': atOnceQuestions + 500,
     });
+    const said = await overhear(cluster, ['state']);
+    await repeat(1, 'state', faulty.seal('fetch-batch', encodeFetchBatch({ target: 0, sequence: place, digest })));
+    expect(bytesOf(said, 'batch')).toBeGreaterThan(0);
   });
 
   it('a batch that it does not have: nothing is looked at', async () => {
