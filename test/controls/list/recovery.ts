@@ -40,6 +40,23 @@ export const recovery: readonly Control[] = [
     ],
   },
   {
+    name: 'vote in an earlier view after a restart',
+    rule: 28,
+    scenario: 'a proposal in an earlier view, after a restart',
+    edits: [
+      {
+        file: 'src/pbft/promises.ts',
+        find: 'if (view < (this.latest.get(place) ?? 0)) return false;',
+        replace: '',
+      },
+      {
+        file: 'src/pbft/normal-case.ts',
+        find: 'if (slot.prepared !== undefined && slot.prepared.prePrepare.view > prePrepare.view) return;',
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'weak checkpoint quorum',
     rule: 23,
     scenario: 'a checkpoint that too few vouch for',

@@ -1,5 +1,5 @@
 import { sha256Bytes } from '../../../src/crypto/digest.js';
-import { sequence, view } from '../../../src/pbft/types.js';
+import { digest, sequence, view } from '../../../src/pbft/types.js';
 import { ScriptedCluster, type ScriptOptions, type Sent } from '../../../src/simulator/scripted-cluster.js';
 import { decodeFrame, encodeFrame, splitPacket, type Frame } from '../../../src/wire/frame.js';
 import {
@@ -9,7 +9,7 @@ import {
   encodePhaseBody,
   type PhaseHeader,
 } from '../../../src/wire/phase.js';
-import { decodeViewChange } from '../../../src/wire/views.js';
+import { decodeViewChange, encodeViewChange } from '../../../src/wire/views.js';
 import { must } from './kit.js';
 
 /** What hosts do: production code from the bytes of each message on, with replicas that lie in bytes. */
@@ -219,11 +219,74 @@ function lied(cluster: ScriptedCluster, bytes: Buffer): Buffer {
   return cluster.frame(2, 'state-chunk', body, attachment);
 }
 
+/** The VIEW-CHANGE of one that has nothing to show. */
+const nothingToShow = (target: number): Buffer =>
+  encodeViewChange({
+    view: view(target),
+    stable: { sequence: sequence(0), digest: digest('0'.repeat(64)), signatures: [] },
+    prepared: [],
+  });
+
+/**
+ * Replica 3 enters view 1 without asking for it, and commits x there. When its log is set back, and its folder is whole, it comes back in
+ * view 0, where 0, Byzantine, proposes y to it, for which 2 has voted before. Then view 2 begins without 1.
+ */
+async function voteBelow(): Promise<void> {
+  const cluster = await start({ byzantine: [0] });
+  const heard = overhear(cluster);
+  let isVoting = false; // replica 0 says nothing of itself, but for its votes in view 1
+  cluster.intercept(0, (publications) => {
+    const votes = publications.filter(({ channel }) => /^(prepare|commit|reply)/.test(channel));
+    if (isVoting) cluster.cluster.network.publish('replica-1', votes);
+  });
+  const unheard = cluster.lose(({ frame }) => frame.kind === 'request');
+  cluster.send({ op: 'put', key: 'key', value: 'y' }, 0).catch(() => undefined);
+  await cluster.runFor(5);
+  const attachment = encodeBatch(view(0), cluster.seat(0).clock, [heard.find(({ kind }) => kind === 'request')!.bytes]);
+  const y = { view: view(0), sequence: sequence(1), digest: digestOfBatchBytes(attachment) };
+  const proposal = encodePhaseBody(y);
+  const mute = cluster.lose((sent) => isVote(sent, 0, 'prepare'));
+  cluster.say(0, 'pre-prepare', proposal, { to: [2], attachment });
+  await cluster.runFor(5);
+  unheard();
+  const apart = [
+    cluster.lose(({ frame, to }) => to === 'replica-4' && ['request', 'view-change', 'commit'].includes(frame.kind)),
+    cluster.lose(({ frame, from }) => frame.kind === 'request' && from === 'gateway-1'),
+  ];
+  const x = cluster.send({ op: 'put', key: 'key', value: 'x' }, 1);
+  await cluster.until('1 and 2 ask for view 1', () => [1, 2].every((index) => cluster.core(index).view === 1));
+  apart.push(cluster.lose(({ from, to, frame }) => frame.kind !== 'view-change' && [from, to].includes('replica-3')));
+  isVoting = true;
+  cluster.say(0, 'view-change', nothingToShow(1), { to: [1, 2] });
+  await cluster.until('1 has executed x', () => cluster.core(1).lastExecuted === 1);
+  await cluster.outcome(x);
+  isVoting = false;
+  const join = cluster.isolate(1);
+  cluster.kill(3);
+  cluster.loseLog(3);
+  await cluster.revive(3);
+  cluster.say(0, 'pre-prepare', proposal, { to: [3], attachment });
+  mute();
+  const vote = heard.find(
+    (frame) => frame.kind === 'prepare' && frame.signer === 2 && voteIn(frame)?.digest === y.digest,
+  )!;
+  cluster.pass('replica-1', vote.bytes, 'prepare', [3]);
+  await cluster.runFor(20);
+  for (const heal of apart) heal();
+  for (let round = 0; round < 100 && !isFaulty(cluster); round++) {
+    cluster.say(0, 'view-change', nothingToShow(2), { to: [2, 3] });
+    await cluster.runFor(50);
+  }
+  join();
+  await end(cluster);
+}
+
 export const onTheWire = {
   'PREPAREs that are passed off as COMMITs': inventCommits,
   'a PREPARE that is passed off as one of a later view': prepareAgain,
   'a read that a replica answers first which is behind': readFromOneBehind,
   'another proposal after a restart': proposeTwice,
+  'a proposal in an earlier view, after a restart': voteBelow,
   'what was executed before a state was fetched': askAgainAfterTransfer,
   'a state that is handed out with another value in it': handOutLies,
 };
