@@ -20,11 +20,13 @@ const ROOMS = {
   access: ['config', 'ports'],
   // Edges bind the rest. The gateway reaches a cluster through `client` alone; the command line composes everything.
   gateway: ['access', 'client', 'config', 'crypto', 'pbft', 'ports', 'queue', 'state-machine', 'wire'],
+  // What programs talk to a cluster with: over HTTP, or over a client of the bus that somebody else has opened.
+  sdk: ['client', 'crypto', 'wire'],
   // Production code on simulated ports; only the command line knows it.
   simulator: ['client', 'crypto', 'memory', 'pbft', 'ports', 'replica', 'state-machine', 'wire'],
   cluster: ['config', 'crypto', 'enrolment', 'pbft', 'ports', 'redis', 'wire'],
 };
-const COMPOSERS = ['cli'];
+const COMPOSERS = ['cli', 'embedding', 'nest'];
 const CORE = 'pbft';
 
 const known = [CORE, ...Object.keys(ROOMS), ...COMPOSERS].join('|');
@@ -78,7 +80,7 @@ module.exports = {
       name: 'nest-at-the-edges',
       comment: 'A replica and the client run without Nest.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(gateway|cli)/' },
+      from: { path: '^src/', pathNot: '^src/(gateway|cli|nest)/' },
       to: { path: '(^|/)node_modules/@nestjs/' },
     },
     {

@@ -1,30 +1,33 @@
 /** Every code that a user of Quorate may meet. Codes are stable; texts are not. */
-export type QuorateErrorCode =
-  | 'invalid-setting'
-  | 'invalid-request'
-  | 'request-too-large'
-  | 'not-found'
-  | 'log-collected'
-  | 'method-not-allowed'
-  | 'unsupported-media-type'
-  | 'idempotency-conflict'
-  | 'already-proposed'
-  | 'not-implemented'
-  | 'unauthenticated'
-  | 'forbidden'
-  | 'no-quorum'
-  | 'overloaded'
-  | 'shutting-down'
-  | 'bus-unavailable'
-  | 'unsafe-redis'
-  | 'identity-in-use'
-  | 'identity-mismatch'
-  | 'enrolment-refused'
-  | 'invalid-membership'
-  | 'invalid-receipt'
-  | 'redis-not-found'
-  | 'folder-not-empty'
-  | 'internal';
+export const QUORATE_ERROR_CODES = [
+  'invalid-setting',
+  'invalid-request',
+  'request-too-large',
+  'not-found',
+  'log-collected',
+  'method-not-allowed',
+  'unsupported-media-type',
+  'idempotency-conflict',
+  'already-proposed',
+  'not-implemented',
+  'unauthenticated',
+  'forbidden',
+  'no-quorum',
+  'overloaded',
+  'shutting-down',
+  'bus-unavailable',
+  'unsafe-redis',
+  'identity-in-use',
+  'identity-mismatch',
+  'enrolment-refused',
+  'invalid-membership',
+  'invalid-receipt',
+  'redis-not-found',
+  'folder-not-empty',
+  'internal',
+] as const;
+
+export type QuorateErrorCode = (typeof QUORATE_ERROR_CODES)[number];
 
 /** What the surroundings or a caller did wrong: a stable code, a text for people, and facts for programs. */
 export class QuorateError extends Error {

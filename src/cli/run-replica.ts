@@ -43,12 +43,28 @@ interface Connections {
   readonly keys: Keys;
 }
 
+/** A replica that takes part. */
+export interface RunningReplica extends Service {
+  readonly name: string;
+}
+
+/** How a replica lives in its process; by default it is the whole of it. */
+export interface ReplicaHost {
+  /** Filled with what is to be undone, so that a start can be given up. */
+  readonly cleanUp: CleanUp;
+  /** Told that this replica has ended by itself (another process with its identity, a broken invariant). */
+  readonly onFailure: (error: unknown) => void;
+}
+
 /**
  * Runs one replica until it is stopped.
  * @throws {QuorateError} `identity-in-use`, `bus-unavailable`, `unsafe-redis`, `enrolment-refused` …
  */
-export async function runReplica(settings: Settings, machine: StateMachine<unknown>): Promise<Service> {
-  const cleanUp: CleanUp = [];
+export async function runReplica(
+  settings: Settings,
+  machine: StateMachine<unknown>,
+  { cleanUp, onFailure }: ReplicaHost = { cleanUp: [], onFailure: () => process.exit(1) },
+): Promise<RunningReplica> {
   try {
     const folder = await DataFolder.claim(settings.dataDir, 'replicas', settings.replicaId, (path) => {
       PromiseFile.begin(join(path, promiseFile));
@@ -59,12 +75,12 @@ export async function runReplica(settings: Settings, machine: StateMachine<unkno
     const connections = await connect(settings, cleanUp);
     const logger = pino({ level: settings.logLevel });
     const membership = await enrol(settings, machine, folder, connections, logger, cleanUp);
-    await takePart(settings, machine, folder, connections, membership, logger, cleanUp);
+    const name = await takePart(settings, machine, folder, connections, membership, logger, cleanUp, onFailure);
+    return { name, stop: () => undo(cleanUp) };
   } catch (error) {
     await undo(cleanUp);
     throw error;
   }
-  return { stop: () => undo(cleanUp) };
 }
 
 async function connect(settings: Settings, cleanUp: CleanUp): Promise<Connections> {
@@ -110,15 +126,15 @@ async function takePart(
   membership: Membership,
   parentLogger: Logger,
   cleanUp: CleanUp,
-): Promise<void> {
+  onFailure: (error: unknown) => void,
+): Promise<string> {
   const { self, name } = whoAmI(membership, folder);
-  process.title = `quorate replica ${name}`;
   const logger = parentLogger.child({ replica: name });
   setHealth(folder, name, false, 'reading its log back');
   const end = (error: unknown): void => {
     logger.fatal({ err: error }, 'this replica ends');
     folder.release();
-    process.exit(1);
+    onFailure(error);
   };
 
   const outbox = new RedisOutbox(bus, log, keys, name);
@@ -168,6 +184,7 @@ async function takePart(
   });
   node.run(Date.now());
   logger.info({ n, f: membership.f, q: membership.q, genesis: membership.digestHex }, `${name} takes part`);
+  return name;
 }
 
 function configurationOf(settings: Settings, { n, genesis }: Membership, self: ReplicaIndex): Configuration {

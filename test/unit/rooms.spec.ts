@@ -26,6 +26,7 @@ const BROKEN: Record<string, { file: string; text: string }> = {
   'queue-knows-its-place': { file: 'src/queue/http.ts', text: "import '../gateway/plain.js';" },
   'access-knows-its-place': { file: 'src/access/http.ts', text: "import '../gateway/plain.js';" },
   'gateway-knows-its-place': { file: 'src/gateway/host.ts', text: "import type { Plain } from '../replica/plain.js';" },
+  'sdk-knows-its-place': { file: 'src/sdk/bus.ts', text: "import '../redis/plain.js';" },
   'simulator-knows-its-place': { file: 'src/simulator/redis.ts', text: "import '../redis/plain.js';" },
   'cluster-knows-its-place': { file: 'src/cluster/command.ts', text: "import '../cli/plain.js';" },
   'every-room-is-listed': { file: 'src/cli/attic.ts', text: "import '../attic/plain.js';" },

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { addSettingFlags, requireRedis, settingsFrom, type Context, type SettingOptions } from '../context.js';
+import type { Service } from '../serve.js';
 
 interface Options extends SettingOptions {
   readonly id?: string;
@@ -29,7 +30,12 @@ Example:
         import('../serve.js'),
       ]);
       const machine = await loadStateMachine(options.stateMachine);
-      await serve(async () => await runGateway(settings, machine), {
+      const start = async (): Promise<Service> => {
+        const running = await runGateway(settings, machine);
+        process.title = `quorate gateway ${running.name}`; // its name may have been allotted only now
+        return running;
+      };
+      await serve(start, {
         isAttached: options.attached === true,
         report: (line) => context.stderr.write(`gateway ${settings.gatewayId ?? ''}: ${line}\n`),
       });

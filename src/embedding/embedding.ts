@@ -1,0 +1,130 @@
+import type { QuorateClient } from '../sdk/client.js';
+import { overBus } from '../sdk/over-bus.js';
+import { undo, type CleanUp } from '../cli/open-redis.js';
+import { QuorateError } from '../errors.js';
+import type { StateMachine } from '../state-machine/state-machine.js';
+import { stateMachineOf } from '../state-machine/state-machine-of.js';
+import { embeddedSettings, type EmbeddedSettings } from './embedded-settings.js';
+
+/** A class that is made with no arguments, or an instance. */
+export type StateMachineSource = StateMachine<unknown> | (new () => StateMachine<unknown>);
+
+export interface EmbeddingOptions extends EmbeddedSettings {
+  readonly stateMachine: StateMachineSource;
+  /** Gives a start up: founding a cluster may wait for the other parties for ever. Without effect once it has started. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReplicaOptions extends EmbeddingOptions {
+  /**
+   * Told that the replica has ended by itself: another process runs with its identity, or an invariant broke. By default the
+   * error is thrown where nobody catches it, which ends the process: a replica that goes on after that could do harm.
+   */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
+}
+
+/** A replica inside this process. */
+export interface EmbeddedReplica {
+  readonly name: string;
+  /** Lets go of everything; the replica goes on from its folder when it is created again. */
+  stop(): Promise<void>;
+}
+
+/** A gateway inside this process, listening on a port of its own. */
+export interface EmbeddedGateway {
+  /** Without a slash at the end. */
+  readonly url: string;
+  /** Straight over the bus, without HTTP. Closing it stops the gateway. */
+  readonly client: QuorateClient;
+  /** Finishes what was accepted, within its deadlines, and lets go of everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts one replica in this process. Settles when it takes part; a cluster that is not founded yet is waited for.
+ * One replica to a process and a machine is what fault tolerance needs; nothing else is enforced.
+ * @throws {QuorateError} `invalid-setting`, `identity-in-use`, `bus-unavailable`, `unsafe-redis`, `enrolment-refused` …; or the
+ *   signal's reason
+ */
+export async function createReplica(options: ReplicaOptions): Promise<EmbeddedReplica> {
+  const { stateMachine, signal, onFailure = throwUncaught, ...given } = options;
+  const settings = embeddedSettings(given);
+  const machine = machineOf(stateMachine);
+  const { runReplica } = await import('../cli/run-replica.js');
+  return await givingUpAt(signal, (cleanUp) => {
+    const failed = (error: unknown): void => {
+      void undo(cleanUp).finally(() => {
+        onFailure(error);
+      });
+    };
+    return runReplica(settings, machine, { cleanUp, onFailure: failed });
+  });
+}
+
+/**
+ * Starts a gateway in this process: the `/v1` API on a port of its own, and a client.
+ * @throws {QuorateError} as `createReplica`; EADDRINUSE and EACCES from the system
+ */
+export async function createGateway(options: EmbeddingOptions): Promise<EmbeddedGateway> {
+  const { stateMachine, signal, ...given } = options;
+  const settings = embeddedSettings(given);
+  const machine = machineOf(stateMachine);
+  const { runGateway } = await import('../cli/run-gateway.js');
+  const running = await givingUpAt(signal, (cleanUp) => runGateway(settings, machine, cleanUp));
+  const stop = (): Promise<void> => running.stop();
+  return { url: running.url, stop, client: overBus(running.client, stop) };
+}
+
+/**
+ * A client straight on the bus, without a gateway: it enrols as a gateway does, so it needs the join token and a folder.
+ * Closing it lets go of both.
+ * @throws {QuorateError} as `createReplica`
+ */
+export async function createClient(options: Omit<EmbeddingOptions, 'stateMachine'>): Promise<QuorateClient> {
+  const { signal, ...given } = options;
+  const settings = embeddedSettings(given);
+  const { openClusterClient } = await import('../cli/open-client.js');
+  return await givingUpAt(signal, async (cleanUp) => {
+    try {
+      const { client } = await openClusterClient(settings, cleanUp);
+      return overBus(client, () => undo(cleanUp));
+    } catch (error) {
+      await undo(cleanUp);
+      throw error;
+    }
+  });
+}
+
+/** @throws {QuorateError} `invalid-setting` */
+function machineOf(source: unknown): StateMachine {
+  const machine = stateMachineOf(source);
+  if (machine !== undefined) return machine;
+  throw new QuorateError(
+    'invalid-setting',
+    'stateMachine should be an object with `name`, `operation` and `apply`, or a class of such objects',
+  );
+}
+
+async function givingUpAt<T>(signal: AbortSignal | undefined, start: (cleanUp: CleanUp) => Promise<T>): Promise<T> {
+  signal?.throwIfAborted();
+  const cleanUp: CleanUp = [];
+  const giveUp = (): void => void undo(cleanUp);
+  signal?.addEventListener('abort', giveUp, { once: true });
+  try {
+    const started = await start(cleanUp);
+    if (signal?.aborted === true) await undo(cleanUp);
+    signal?.throwIfAborted();
+    return started;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
+  }
+}
+
+function throwUncaught(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,21 @@
+export {
+  createClient,
+  createGateway,
+  createReplica,
+  type EmbeddedGateway,
+  type EmbeddedReplica,
+  type EmbeddingOptions,
+  type ReplicaOptions,
+  type StateMachineSource,
+} from './embedding/embedding.js';
+export { GatewayModule, ReplicaModule, type AsyncOptions } from './nest/index.js';
+export * from './sdk/index.js';
+export { default as KeyValue } from './state-machine/key-value.js';
+export type { StandardSchemaV1 } from './state-machine/standard-schema.js';
+export {
+  OperationRejected,
+  type OperationContext,
+  type ReadonlyState,
+  type State,
+  type StateMachine,
+} from './state-machine/state-machine.js';

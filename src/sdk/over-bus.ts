@@ -1,0 +1,79 @@
+import type { ClusterClient, ClusterStatus, QueryAnswer } from '../client/cluster-client.js';
+import { parseMembership, type MembershipDocument } from '../crypto/membership.js';
+import type { Reply } from '../crypto/receipt.js';
+import type { ReceiptSummary } from '../crypto/verify-receipt.js';
+import { QuorateError } from '../errors.js';
+import type { Json } from '../wire/json.js';
+import {
+  QuorateClient,
+  type CallOptions,
+  type ClusterEvent,
+  type QueryCallOptions,
+  type SubmitCallOptions,
+} from './client.js';
+import { ReceiptChecker } from './receipts.js';
+
+/** A client of the bus in the form of the SDK. `stop` lets go of it and of what it stands on. */
+export function overBus(client: ClusterClient, stop: () => Promise<void>): QuorateClient {
+  return new OverBus(client, stop);
+}
+
+/** It sends again, collects f+1 replies and verifies them itself: what is added here is the way of giving up. */
+class OverBus extends QuorateClient {
+  private readonly receipts: ReceiptChecker;
+
+  constructor(
+    private readonly client: ClusterClient,
+    private readonly stop: () => Promise<void>,
+  ) {
+    super();
+    this.receipts = new ReceiptChecker(parseMembership(client.membership()));
+  }
+
+  override get membership(): MembershipDocument {
+    return this.receipts.document;
+  }
+
+  override submit(operation: Json, options: SubmitCallOptions = {}): Promise<Reply> {
+    const { idempotencyKey, deadlineMs, signal } = options;
+    return unlessAborted(signal, () => this.client.submit(operation, { idempotencyKey, deadlineMs }));
+  }
+
+  override query(key: string, options: QueryCallOptions = {}): Promise<QueryAnswer> {
+    const { consistency = 'linearizable', deadlineMs, signal } = options;
+    return unlessAborted(signal, () => this.client.query({ op: 'get', key }, consistency, deadlineMs));
+  }
+
+  override events(): AsyncIterableIterator<ClusterEvent> {
+    throw new QuorateError('not-implemented', 'events are followed over HTTP: connect with a url');
+  }
+
+  override verifyReceipt(receipt: string | object): ReceiptSummary {
+    return this.receipts.check(receipt);
+  }
+
+  override status({ signal }: CallOptions = {}): Promise<ClusterStatus> {
+    return unlessAborted(signal, () => Promise.resolve(this.client.status()));
+  }
+
+  override close(): Promise<void> {
+    return this.stop();
+  }
+}
+
+async function unlessAborted<T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+  if (signal === undefined) return await call();
+  signal.throwIfAborted();
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([call(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { sha256 } from '../crypto/digest.js';
+import { membershipDocument, parseMembership, type Membership, type MembershipDocument } from '../crypto/membership.js';
+import {
+  verifyReceipt,
+  verifyReceiptText,
+  type ReceiptSummary,
+  type ReceiptVerdict,
+} from '../crypto/verify-receipt.js';
+import { QuorateError } from '../errors.js';
+import { canonicalJsonBytes, type Json } from '../wire/json.js';
+
+/** Whom a client believes: one of the three, and no default, because who guesses here is who can be lied to. */
+export interface Trust {
+  /** The membership document, known from a source that one trusts (`GET /v1/membership`, `DATA_DIR/membership.json`). */
+  readonly membership?: MembershipDocument | string | undefined;
+  /** The hexadecimal genesis digest: the membership is asked for and must have it. */
+  readonly genesis?: string | undefined;
+  /** Believe the membership that the gateway shows now: receipts then protect from this moment on only. */
+  readonly trustGateway?: true | undefined;
+}
+
+/**
+ * The membership that receipts are checked against.
+ * @param ask gives the gateway's own membership document
+ * @throws {QuorateError} `invalid-setting` when nothing is pinned; `invalid-membership`
+ */
+export async function pinned(trust: Trust, ask: () => Promise<unknown>): Promise<Membership> {
+  const { membership, genesis, trustGateway } = trust;
+  if (membership === undefined && genesis === undefined && trustGateway !== true) {
+    throw new QuorateError(
+      'invalid-setting',
+      'pin what receipts are checked against: `membership` or `genesis`, or say `trustGateway: true`',
+    );
+  }
+  const known = parseMembership(membership === undefined ? await ask() : documentOf(membership));
+  if (genesis !== undefined && known.digestHex !== genesis.toLowerCase()) {
+    throw new QuorateError('invalid-membership', `this is the cluster ${known.digestHex}, not ${genesis}`, {
+      genesis: known.digestHex,
+      pinned: genesis,
+    });
+  }
+  return known;
+}
+
+function documentOf(membership: MembershipDocument | string): unknown {
+  if (typeof membership !== 'string') return membership;
+  try {
+    return JSON.parse(membership);
+  } catch (error) {
+    throw new QuorateError('invalid-membership', 'the membership is not JSON', {}, { cause: error });
+  }
+}
+
+/** Verifies receipts against one membership. */
+export class ReceiptChecker {
+  readonly document: MembershipDocument;
+
+  constructor(private readonly membership: Membership) {
+    this.document = membershipDocument(membership);
+  }
+
+  /** @throws {QuorateError} `invalid-receipt` */
+  check(receipt: string | object): ReceiptSummary {
+    return demandGenuine(
+      typeof receipt === 'string'
+        ? verifyReceiptText(receipt, this.membership)
+        : verifyReceipt(receipt, this.membership),
+    );
+  }
+
+  /**
+   * As `check`, and it is the reply to this operation under this key: a genuine reply to something else is refused, too.
+   * @param text the reply, to the letter
+   * @throws {QuorateError} `invalid-receipt`
+   */
+  checkReply(text: string, operation: Json, idempotencyKey: string): void {
+    const summary = this.check(text);
+    const client = `key:${createHash('sha256').update(idempotencyKey, 'utf8').digest('hex')}`;
+    const isAnswer =
+      summary.client === client &&
+      summary.operationDigest === sha256(canonicalJsonBytes(operation)) &&
+      'result' in summary;
+    if (!isAnswer) {
+      throw new QuorateError('invalid-receipt', 'the receipt is genuine, but that of another request', {
+        fault: 'other-request',
+      });
+    }
+  }
+}
+
+function demandGenuine(verdict: ReceiptVerdict): ReceiptSummary {
+  if (verdict.valid) return verdict.summary;
+  throw new QuorateError('invalid-receipt', verdict.reason, { fault: verdict.code });
+}
