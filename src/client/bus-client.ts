@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { membershipDocument, type Membership, type MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
 import { QuorateError } from '../errors.js';
@@ -17,6 +17,7 @@ import { decodeQueryReply, decodeStatus, encodeQuery } from '../wire/service.js'
 import { Bundler } from './bundler.js';
 import type { AgreedBatch, ClusterClient, ClusterStatus, QueryAnswer, SubmitOptions } from './cluster-client.js';
 import { BatchFinder } from './batch-finder.js';
+import { clientOfKey } from './idempotency-keys.js';
 import { KeyedReplies } from './keyed-replies.js';
 import { QueryRound } from './query-round.js';
 import { ReplicaWatch } from './replica-watch.js';
@@ -276,7 +277,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     if (key.length === 0 || key.length > keyCharactersMax) {
       throw new QuorateError('invalid-request', `an Idempotency-Key has 1 to ${keyCharactersMax} characters`);
     }
-    return { client: `key:${createHash('sha256').update(key, 'utf8').digest('hex')}`, timestamp: keyedTimestamp };
+    return { client: clientOfKey(key), timestamp: keyedTimestamp };
   }
 
   /** Everything that this turn of the event loop submits is signed once and sent together. */

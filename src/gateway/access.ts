@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { Inject, Injectable, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
 import type { AccessControl, Principal } from '../access/access-control.js';
 import { areAllowed, EVERYTHING, type Touch } from '../access/rights.js';
+import { keyOfOwner } from '../client/idempotency-keys.js';
 import { QuorateError } from '../errors.js';
 import { GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
 import { HttpProblem } from './problem.js';
@@ -67,8 +67,7 @@ export class Access {
   /** Each client has idempotency keys of its own: nobody gets another's reply by guessing its key. */
   keyOf(request: IncomingMessage, idempotencyKey: string | undefined): string | undefined {
     if (idempotencyKey === undefined || !this.isOn) return idempotencyKey;
-    const digest = createHash('sha256').update(`${this.ownerOf(request) ?? ''}\n${idempotencyKey}`, 'utf8');
-    return `client:${digest.digest('hex')}`;
+    return keyOfOwner(this.ownerOf(request) ?? '', idempotencyKey);
   }
 
   /** Whose an asynchronous request is. */

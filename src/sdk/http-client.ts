@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { keyOfOwner } from '../client/idempotency-keys.js';
 import type { ClusterStatus, QueryAnswer } from '../client/cluster-client.js';
 import type { MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
@@ -27,6 +28,11 @@ export interface HttpConnection extends Trust {
   readonly url: string;
   /** Sent as a bearer token. */
   readonly apiKey?: string | undefined;
+  /**
+   * The name by which the gateway knows whose key that is. Idempotency keys are then its own, and receipts name them so: without
+   * it genuine replies are refused as another request's.
+   */
+  readonly client?: string | undefined;
   /** Milliseconds for each call with its retries, where the call says nothing else: 30,000 by default. */
   readonly deadlineMs?: number | undefined;
   /** Instead of Node's own, for a proxy or a client certificate. */
@@ -54,7 +60,7 @@ export async function connectByHttp(connection: HttpConnection): Promise<Quorate
   const membership = await pinned(connection, async () =>
     parsed(await http.ask({ path: '/v1/membership', deadlineMs, signals: [] })),
   );
-  return new HttpClient(http, new ReceiptChecker(membership), deadlineMs);
+  return new HttpClient(http, new ReceiptChecker(membership), deadlineMs, connection.client);
 }
 
 class HttpClient extends QuorateClient {
@@ -64,6 +70,7 @@ class HttpClient extends QuorateClient {
     private readonly http: Http,
     private readonly receipts: ReceiptChecker,
     private readonly deadlineMs: number,
+    private readonly owner: string | undefined,
   ) {
     super();
   }
@@ -80,7 +87,8 @@ class HttpClient extends QuorateClient {
     const headers = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey };
     const init = { method: 'POST', headers, body: `{"operation":${textOf(operation)}}` };
     const text = await this.ask({ path: '/v1/requests', init }, options);
-    this.receipts.checkReply(text, operation, idempotencyKey);
+    const executedUnder = this.owner === undefined ? idempotencyKey : keyOfOwner(this.owner, idempotencyKey);
+    this.receipts.checkReply(text, operation, executedUnder);
     return JSON.parse(text) as Reply;
   }
 

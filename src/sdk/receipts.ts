@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { clientOfKey } from '../client/idempotency-keys.js';
 import { sha256 } from '../crypto/digest.js';
 import { membershipDocument, parseMembership, type Membership, type MembershipDocument } from '../crypto/membership.js';
 import {
@@ -76,9 +76,8 @@ export class ReceiptChecker {
    */
   checkReply(text: string, operation: Json, idempotencyKey: string): void {
     const summary = this.check(text);
-    const client = `key:${createHash('sha256').update(idempotencyKey, 'utf8').digest('hex')}`;
     const isAnswer =
-      summary.client === client &&
+      summary.client === clientOfKey(idempotencyKey) &&
       summary.operationDigest === sha256(canonicalJsonBytes(operation)) &&
       'result' in summary;
     if (!isAnswer) {

@@ -1,3 +1,4 @@
+import { keyOfOwner } from '../../../src/client/idempotency-keys.js';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -94,6 +95,21 @@ describe('the client over HTTP', () => {
     expect(asked).toHaveLength(5);
     expect(new Set(asked.map(({ headers }) => headers['idempotency-key'])).size).toBe(1);
     expect(asked[0]!.headers.authorization).toBe('Bearer secret');
+  });
+
+  it('takes replies under a key of its own where the gateway knows it by name, and nowhere else', async () => {
+    answers = [
+      (request, response, body) => {
+        const { operation } = JSON.parse(body) as { operation: Json };
+        const key = keyOfOwner('billing', String(request.headers['idempotency-key']));
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify(genuineReply(operation, key)));
+      },
+    ];
+    const named = await connect({ url, membership: document, client: 'billing' });
+    expect((await named.submit({ op: 'a' })).result).toEqual({ ok: true });
+    await named.close();
+    await expect(client.submit({ op: 'a' })).rejects.toMatchObject({ code: 'invalid-receipt' });
   });
 
   it('throws at once what sending again would not change, with the members of the problem', async () => {

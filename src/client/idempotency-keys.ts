@@ -1,0 +1,13 @@
+import { createHash } from 'node:crypto';
+
+/** The client that a request under this idempotency key belongs to: one of its own, so that it is executed once everywhere. */
+export function clientOfKey(idempotencyKey: string): string {
+  return `key:${sha256(idempotencyKey)}`;
+}
+
+/** The key that a gateway uses for what `owner` calls so: each has keys of its own, and nobody gets another's reply by guessing one. */
+export function keyOfOwner(owner: string, idempotencyKey: string): string {
+  return `client:${sha256(`${owner}\n${idempotencyKey}`)}`;
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex');
