@@ -1,3 +1,4 @@
+import { trusted } from '../client/trusted.js';
 import { harmless } from './context.js';
 import type { Status } from './status-view.js';
 
@@ -58,7 +59,7 @@ export class Observer {
 /** Each replica's word is its own: where f+1 are, an honest one is. */
 function executedByMany({ replicas, f }: Status): number | null {
   const known = replicas.flatMap(({ lastExecuted }) => (lastExecuted === null ? [] : [lastExecuted]));
-  return known.sort((a, b) => b - a)[f] ?? null;
+  return trusted(known, f) ?? null;
 }
 
 function changesBetween(before: Status, now: Status): Omit<ClusterEvent, 'time'>[] {
@@ -88,5 +89,6 @@ function changesBetween(before: Status, now: Status): Omit<ClusterEvent, 'time'>
 
 /** The stable checkpoint that f+1 replicas at least have. */
 function stableOf({ replicas, f }: Status): number {
-  return replicas.map(({ stableCheckpoint }) => stableCheckpoint ?? 0).sort((a, b) => b - a)[f] ?? 0;
+  const claims = replicas.map(({ stableCheckpoint }) => stableCheckpoint ?? 0);
+  return trusted(claims, f) ?? 0;
 }

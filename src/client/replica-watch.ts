@@ -1,6 +1,7 @@
 import type { Membership } from '../crypto/membership.js';
 import type { Status } from '../wire/service.js';
 import type { ClusterStatus, ReplicaStatus } from './cluster-client.js';
+import { trusted } from './trusted.js';
 import { primaryOf } from '../pbft/quorum.js';
 import { view } from '../pbft/types.js';
 
@@ -26,10 +27,7 @@ export class ReplicaWatch {
     return this.heardSince(now - silenceMaxMs);
   }
 
-  /**
-   * A sequence number that the cluster has reached: the f+1st highest claim, so that at least one correct replica is
-   * there and no liar can push it up.
-   */
+  /** A sequence number that the cluster has reached. */
   reached(): number {
     return this.trusted(({ lastExecuted }) => lastExecuted);
   }
@@ -51,8 +49,8 @@ export class ReplicaWatch {
   }
 
   private trusted(of: (status: Status) => number): number {
-    const claims = [...this.heard.values()].map(({ status }) => of(status)).sort((a, b) => b - a);
-    return claims[this.membership.f] ?? 0;
+    const claims = [...this.heard.values()].map(({ status }) => of(status));
+    return trusted(claims, this.membership.f) ?? 0;
   }
 }
 

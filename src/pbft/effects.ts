@@ -90,7 +90,10 @@ export interface ReplyTable {
  * becomes visible outside.
  */
 export type Effect =
-  /** Write to the log. Must be durable before any later `broadcast` or `reply` is sent (rule 27). */
+  /**
+   * Write to the log. A word of our own must be durable, with all that was persisted before it, before any later `broadcast` or
+   * `reply` is sent; what others said may wait for our next own word (rule 27).
+   */
   | { readonly kind: 'persist'; readonly message: ReplicaMessage | CommittedCertificate }
   /** Sign (if it is our own) and publish to every replica. */
   | { readonly kind: 'broadcast'; readonly message: ReplicaMessage }

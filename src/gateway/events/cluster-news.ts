@@ -1,4 +1,5 @@
 import type { ClusterStatus, ReplicaStatus } from '../../client/cluster-client.js';
+import { trusted } from '../../client/trusted.js';
 
 /** What happened in the cluster besides the requests that it has agreed on. */
 export type ClusterNews =
@@ -9,18 +10,22 @@ export type ClusterNews =
       readonly data: Pick<ReplicaStatus, 'replica' | 'connected' | 'voting' | 'notVoting'>;
     };
 
-/** What at least f+1 replicas claim to have reached, so that a correct one has. */
-export function trusted({ replicas, f }: ClusterStatus, of: (replica: ReplicaStatus) => number | null): number {
-  const claims = replicas.map((replica) => of(replica) ?? 0).sort((a, b) => b - a);
-  return claims[f] ?? 0;
+/** How far the cluster is, as a correct replica is at least. */
+export function reachedBy({ replicas, f }: ClusterStatus, of: (replica: ReplicaStatus) => number | null): number {
+  return (
+    trusted(
+      replicas.map((replica) => of(replica) ?? 0),
+      f,
+    ) ?? 0
+  );
 }
 
 /** What is new in `now`. */
 export function newsBetween(before: ClusterStatus, now: ClusterStatus): ClusterNews[] {
   const news: ClusterNews[] = [];
   if (now.view !== before.view) news.push({ event: 'view-change', data: { view: now.view, primary: now.primary } });
-  const stable = trusted(now, ({ stableCheckpoint }) => stableCheckpoint);
-  if (stable > trusted(before, ({ stableCheckpoint }) => stableCheckpoint)) {
+  const stable = reachedBy(now, ({ stableCheckpoint }) => stableCheckpoint);
+  if (stable > reachedBy(before, ({ stableCheckpoint }) => stableCheckpoint)) {
     news.push({ event: 'checkpoint', data: { sequence: stable } });
   }
   for (const [index, { replica, connected, voting, notVoting }] of now.replicas.entries()) {

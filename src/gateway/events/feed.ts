@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import type { AgreedBatch, ClusterClient, ClusterStatus } from '../../client/cluster-client.js';
 import { QuorateError } from '../../errors.js';
 import { CLUSTER_CLIENT } from '../options.js';
-import { newsBetween, trusted, type ClusterNews } from './cluster-news.js';
+import { newsBetween, reachedBy, type ClusterNews } from './cluster-news.js';
 
 /** How often the gateway looks how far the cluster is while somebody follows, milliseconds. */
 const lookMs = 25;
@@ -31,7 +31,7 @@ export class Feed implements OnApplicationShutdown {
 
   /** The last sequence number that f+1 replicas say they have executed. */
   get reached(): number {
-    return trusted(this.client.status(), ({ lastExecuted }) => lastExecuted);
+    return reachedBy(this.client.status(), ({ lastExecuted }) => lastExecuted);
   }
 
   /**
@@ -150,7 +150,7 @@ export class Feed implements OnApplicationShutdown {
         resolve();
       };
       const forget = this.watch((status) => {
-        if (trusted(status, ({ lastExecuted }) => lastExecuted) >= sequence) done();
+        if (reachedBy(status, ({ lastExecuted }) => lastExecuted) >= sequence) done();
       });
       signal.addEventListener('abort', done);
     });
