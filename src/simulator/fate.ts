@@ -1,7 +1,7 @@
 import { clientFaults, FalseClient } from './byzantine/false-client.js';
 import type { FaultKind } from './fault-kinds.js';
 import type { Profile } from './profile.js';
-import type { Random } from './random.js';
+import { Random } from './random.js';
 import { RedisFaults, redisHappenings, type Circumstances } from './redis-faults.js';
 import type { Death } from './simulated-ports.js';
 import type { Life, SimulatedReplica } from './simulated-replica.js';
@@ -116,15 +116,15 @@ export class Fate implements Circumstances {
     this.cluster.time.after(delayMs, run);
   }
 
-  /** Draws when each kind happens, all at once, so that each has its times whatever else is on. */
+  /** Draws when each kind happens, from a stream of its own, so that each has its times whatever else is on. */
   schedule(): void {
-    const { durationMs, faults, intensity } = this.profile;
+    const { seed, durationMs, faults, intensity } = this.profile;
     for (const [kind, happen] of Object.entries(happenings) as [FaultKind, (fate: Fate) => void][]) {
-      const count = Math.max(1, Math.round((durationMs / 1000) * perSecond * intensity * 2 * this.random.next()));
-      const times = Array.from({ length: count }, () => this.random.next() * durationMs);
       if (!faults.has(kind)) continue;
-      for (const at of times) {
-        this.cluster.time.after(at, () => {
+      const random = Random.stream(seed, `times of ${kind}`);
+      const count = Math.max(1, Math.round((durationMs / 1000) * perSecond * intensity * 2 * random.next()));
+      for (let index = 0; index < count; index++) {
+        this.cluster.time.after(random.next() * durationMs, () => {
           if (!this.simulation.isCalm) happen(this);
         });
       }

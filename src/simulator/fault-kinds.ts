@@ -38,6 +38,7 @@ export const faultKinds = [
   'client-replay',
   'foreign-client',
   'expired-bundle',
+  'forged-bundle',
   'client-junk',
   // Byzantine replicas
   'equivocation',
@@ -46,6 +47,10 @@ export const faultKinds = [
   'prepare-of-primary',
   'proposal-of-backup',
   'repeated-proposal',
+  'expired-proposal',
+  'forged-proposal',
+  'reversed-proposal',
+  'false-time',
   'far-off-vote',
   'impersonation',
   'vote-in-another-role',

@@ -40,6 +40,8 @@ export interface SimulationOptions {
   readonly realSignatures?: boolean | undefined;
 }
 
+/** In so many of the runs more may lose their data than the cluster bears. */
+const overwhelmedShares = { atTheLimit: 0.4, else: 0.06 };
 /** One seed in so many runs with real Ed25519 signatures, … */
 const realSignaturesEvery = 50;
 /** … and with at most so many requests: a signature costs a hundred times as much as its model. */
@@ -54,7 +56,8 @@ export function profileOf(seed: number, options: SimulationOptions = {}): Profil
   const requestTimeoutTicks = random.between(4, 10);
   const without = new Set(options.without);
   const density = random.pick([0.15, 0.3, 0.5, 0.8]);
-  const faults = new Set(faultKinds.filter(() => random.chance(density)));
+  // Each from a stream of its own: a new kind changes nothing of what the seed draws besides.
+  const faults = new Set(faultKinds.filter((kind) => Random.stream(seed, kind).chance(density)));
   for (const kind of without) faults.delete(kind);
   const drawn = {
     batchSize: random.pick([1, 2, 4, 16]),
@@ -66,13 +69,16 @@ export function profileOf(seed: number, options: SimulationOptions = {}): Profil
     durationMs: random.between(1_000, 4_000),
     requests: random.between(4, 16),
     intensity: random.pick([0.3, 0.6, 1, 2]),
-    isOverwhelmed: random.chance(0.06),
     hasEcho: random.chance(0.1),
   };
   const liars = random.pick([0, 0, 1, 1, 2, 3]);
   const byzantine = random
     .shuffled(Array.from({ length: n }, (_, index) => index))
     .slice(0, Math.min(liars, faultsTolerated(n)));
+  // Where all that the cluster bears are Byzantine, no log may be lost besides but in such a run.
+  const isOverwhelmed = random.chance(
+    byzantine.length === faultsTolerated(n) ? overwhelmedShares.atTheLimit : overwhelmedShares.else,
+  );
   const hasRealSignatures = options.realSignatures ?? seed % realSignaturesEvery === 0;
   const requestsMax = options.requests ?? (hasRealSignatures ? realRequestsMax : Infinity);
   return {
@@ -86,6 +92,7 @@ export function profileOf(seed: number, options: SimulationOptions = {}): Profil
     durationMs: Math.min(drawn.durationMs, options.durationMs ?? Infinity),
     requests: Math.min(drawn.requests, requestsMax),
     byzantine,
+    isOverwhelmed,
     faults,
   };
 }

@@ -1,5 +1,6 @@
 import { faultsTolerated } from '../pbft/quorum.js';
 import { tickMs } from '../replica/replica-node.js';
+import type { BundleKind } from './byzantine/false-client.js';
 import { Knowledge } from './byzantine/knowledge.js';
 import { ByzantineReplica } from './byzantine/byzantine-replica.js';
 import { Workload } from './clients.js';
@@ -107,7 +108,7 @@ export class Simulation {
       faults: profile.faults,
       random: Random.stream(profile.seed, 'byzantine'),
       tally,
-      freshBundle: () => this.fate.client.freshBundle(),
+      bundlesFor: (kind: BundleKind) => this.fate.client.bundlesFor(kind),
       note: (text: string) => {
         this.note(text);
       },

@@ -30,11 +30,12 @@ function request(timestamp: number, operation: Json = { op: 'put', key: 'k', val
 describe('what watches executions', () => {
   let violations: Violations;
   let checker: ExecutionChecker;
-  const made = new Set([1, 2, 3].map((timestamp) => request(timestamp).digest as string));
+  const made = new Set([1, 2, 3, 4].map((timestamp) => request(timestamp).digest as string));
 
   beforeEach(() => {
     violations = new Violations();
     checker = new ExecutionChecker(violations, (name) => made.has(name));
+    checker.onClock(0);
   });
 
   const run = (...places: readonly (readonly [place: number, timestamp: number, result?: string, time?: number])[]) => {
@@ -60,6 +61,10 @@ describe('what watches executions', () => {
     ['a request too few', 'agreement', () => run([2, 2])],
     ['a request twice', 'exactly-once', () => run([1, 1], [2, 2], [3, 1])],
     ['a request that nobody made', 'validity', () => run([1, 1], [2, 2], [3, 9])],
+    ['a later request first', 'validity', () => run([1, 1], [2, 2], [3, 4], [3, 3])],
+    ['a time that no clock has shown', 'validity', () => run([1, 1], [2, 2], [3, 3, a, 60_001])],
+    ['a time long ago', 'validity', () => run([1, 1], [2, 2], [3, 3, a, -60_001])],
+    ['a time that goes back', 'validity', () => run([1, 1], [2, 2], [3, 3, a, 2], [4, 4, a, 1])],
   ])('objects to %s', (_, objection, executeWrongly) => {
     run([1, 1], [2, 2]);
     executeWrongly();
@@ -144,6 +149,7 @@ describe('what reads the answers', () => {
   const executed = (operations: readonly Json[]) => {
     const violations = new Violations();
     const execution = new ExecutionChecker(violations, () => true);
+    execution.onClock(0);
     const run = execution.begin('r');
     for (const [index, operation] of operations.entries()) {
       const place = sequence(index + 1);

@@ -1,8 +1,8 @@
-import { sequence as asSequence, view as asView, type View } from '../../pbft/types.js';
-import { digestOfBatchBytes, encodeBatch, encodePhaseBody } from '../../wire/phase.js';
+import { sequence as asSequence, view as asView } from '../../pbft/types.js';
+import { encodePhaseBody } from '../../wire/phase.js';
 import { encodeCheckpoint } from '../../wire/views.js';
 import { falseDigest, type Action, type Traitor } from './plot.js';
-import { epochMs } from '../simulated-replica.js';
+import { proposals } from './proposals.js';
 import { fabricate, farOffViewChange, newViewOnAny } from './view-lies.js';
 
 const noAttachment = Buffer.alloc(0);
@@ -28,31 +28,6 @@ function prepareAsPrimary(traitor: Traitor): void {
     traitor.did('prepare-of-primary');
     traitor.tell('prepare', traitor.sealer.seal('prepare', encodePhaseBody(header)), traitor.some(0.8));
   }
-}
-
-/** A proposal in a view of which it is not the primary. */
-function propose(traitor: Traitor): void {
-  const view = asView(traitor.plot.knowledge.highestView);
-  if (view % traitor.n === traitor.index) return;
-  traitor.did('proposal-of-backup');
-  traitor.tell('pre-prepare', proposalOf(traitor, view, [traitor.plot.freshBundle()]), traitor.some(0.8));
-}
-
-/** What was ordered before is proposed once more. */
-function proposeAgain(traitor: Traitor): void {
-  const { knowledge } = traitor.plot;
-  const view = asView(knowledge.highestView);
-  const bundles = knowledge.requests.slice(-8);
-  if (bundles.length === 0 || view % traitor.n !== traitor.index) return;
-  traitor.did('repeated-proposal');
-  traitor.tell('pre-prepare', proposalOf(traitor, view, [traitor.random.pick(bundles)]), traitor.some(0.9));
-}
-
-function proposalOf(traitor: Traitor, view: View, bundles: readonly Buffer[]): Buffer {
-  const { knowledge, parts } = traitor.plot;
-  const batch = encodeBatch(view, epochMs + Math.floor(parts.time.now), bundles);
-  const header = { view, sequence: asSequence(knowledge.highestPlace + 1), digest: digestOfBatchBytes(batch) };
-  return traitor.sealer.seal('pre-prepare', encodePhaseBody(header), batch);
 }
 
 /** Votes far beyond the window. */
@@ -175,8 +150,7 @@ function forget(traitor: Traitor): void {
 export const actions: readonly Action[] = [
   { kind: 'double-vote', act: voteForAnything },
   { kind: 'prepare-of-primary', act: prepareAsPrimary },
-  { kind: 'proposal-of-backup', act: propose },
-  { kind: 'repeated-proposal', act: proposeAgain },
+  ...proposals,
   { kind: 'far-off-vote', act: voteFarOff },
   { kind: 'impersonation', act: impersonate },
   { kind: 'vote-in-another-role', act: passOffAsCommits },

@@ -12,6 +12,9 @@ import type { Tally } from '../tally.js';
 const name = 'gateway-false';
 type Requests = { readonly client: string; readonly timestamp: number; readonly operation: Buffer }[];
 
+/** What is the matter with bundles, or `fresh` when nothing is. */
+export type BundleKind = 'fresh' | 'expired' | 'forged' | 'reversed';
+
 /** A gateway that was admitted and says what it likes. What correct replicas must never execute is not counted as made. */
 export class FalseClient {
   private readonly sealer: Sealer;
@@ -57,14 +60,36 @@ export class FalseClient {
         this.send([this.put(++this.timestamp, 1)], { isMade: false, reach: 1, lastSequence: last });
         break;
       }
+      case 'forged-bundle':
+        this.publish(this.forged(), 1);
+        break;
       default:
         this.junk();
     }
   }
 
-  /** A sound bundle that it sends to nobody by itself. */
-  freshBundle(): Buffer {
-    return this.seal([this.put(++this.timestamp, this.timestamp)], true, limits.bundleLifetime);
+  /** Bundles that it sends to nobody by itself: a Byzantine primary proposes them. */
+  bundlesFor(kind: BundleKind): readonly Buffer[] {
+    switch (kind) {
+      case 'fresh':
+        return [this.seal([this.put(++this.timestamp, this.timestamp)], true, limits.bundleLifetime)];
+      case 'expired':
+        return [this.seal([this.put(++this.timestamp, 1)], false, 0)];
+      case 'forged':
+        return [this.forged()];
+      case 'reversed': {
+        const timestamp = (this.timestamp += 2);
+        return [timestamp, timestamp - 1].map((one) => this.seal([this.put(one, one)], true, limits.bundleLifetime));
+      }
+    }
+  }
+
+  /** What a correct gateway would have to sign, signed with another key. */
+  private forged(): Buffer {
+    const victim = 'gateway-1';
+    const requests = [{ ...this.put(1 + this.random.below(20), 1), client: victim }];
+    const credential = this.cluster.parts.signatures.credentialOf(victim);
+    return this.sealer.seal('request', encodeBundleBody(credential, sequence(limits.bundleLifetime), requests));
   }
 
   private junk(): void {
@@ -114,5 +139,6 @@ export const clientFaults: readonly FaultKind[] = [
   'client-replay',
   'foreign-client',
   'expired-bundle',
+  'forged-bundle',
   'client-junk',
 ];

@@ -8,6 +8,7 @@ import type { FaultKind } from '../fault-kinds.js';
 import type { Random } from '../random.js';
 import type { ClusterParts, SimulatedReplica } from '../simulated-replica.js';
 import type { Tally } from '../tally.js';
+import type { BundleKind } from './false-client.js';
 import type { Knowledge } from './knowledge.js';
 
 /** What one of the others is told instead of a frame; nothing at all when it is `undefined`. */
@@ -21,8 +22,8 @@ export interface Conspiracy {
   readonly faults: ReadonlySet<FaultKind>;
   readonly random: Random;
   readonly tally: Tally;
-  /** A bundle that nobody else has heard of: a Byzantine gateway is among them. */
-  freshBundle(): Buffer;
+  /** Bundles that nobody else has heard of: a Byzantine gateway is among them. */
+  bundlesFor(kind: BundleKind): readonly Buffer[];
   note(text: string): void;
 }
 

@@ -1,6 +1,6 @@
 import { sha256 } from '../../crypto/digest.js';
 import { decoded, type Frame } from '../../wire/frame.js';
-import { decodePhaseBody, digestOfBatchBytes, encodePhaseBody } from '../../wire/phase.js';
+import { decodePhaseBody, digestOfBatchBytes, encodeBatch, encodePhaseBody } from '../../wire/phase.js';
 import {
   decodeReplyAttachment,
   decodeReplyBody,
@@ -30,13 +30,17 @@ function divided(traitor: Traitor, one: Buffer | undefined, other: Buffer | unde
   return (to) => (half.has(to) ? other : one);
 }
 
-/** Two proposals for one place: the same bundles at another time, or with what another proposal holds. */
+/** Two proposals for one place: the same bundles at another time, or another bundle. */
 function equivocate(frame: Frame, traitor: Traitor): Version | undefined {
   if (frame.kind !== 'pre-prepare' || frame.signer !== traitor.index) return undefined;
   const { view, sequence } = decodePhaseBody('pre-prepare', frame.signer, frame.body);
-  const batch = Buffer.from(frame.attachment);
+  let batch: Buffer = Buffer.from(frame.attachment);
   if (batch.length <= 2 * timeOffset) return undefined;
-  batch.writeUInt32BE((batch.readUInt32BE(timeOffset + 4) + 1 + traitor.random.below(3)) >>> 0, timeOffset + 4);
+  if (traitor.random.chance(0.5)) {
+    batch = encodeBatch(view, Number(batch.readBigUInt64BE(timeOffset)), traitor.plot.bundlesFor('fresh'));
+  } else {
+    batch.writeUInt32BE((batch.readUInt32BE(timeOffset + 4) + 1 + traitor.random.below(3)) >>> 0, timeOffset + 4);
+  }
   const body = encodePhaseBody({ view, sequence, digest: digestOfBatchBytes(batch) });
   return divided(traitor, frame.bytes, traitor.sealer.seal('pre-prepare', body, batch));
 }

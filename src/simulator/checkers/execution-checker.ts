@@ -1,3 +1,4 @@
+import { limits } from '../../pbft/configuration.js';
 import type { Request } from '../../pbft/messages.js';
 import type { SequenceNumber } from '../../pbft/types.js';
 import type { Violations } from './violations.js';
@@ -25,13 +26,18 @@ export interface Execution {
 
 /**
  * Agreement and total order: all correct replicas, in all of their lives, execute the same requests with the same results at
- * the same sequence numbers. Validity: only what some client has made. Exactly once: no request at two places.
+ * the same sequence numbers. Validity: only what some client has made, each client's in its order within a batch, at a time that never
+ * goes back and that a clock has shown. Exactly once: no request at two places.
  */
 export class ExecutionChecker {
   /** What was executed where, by the first correct replica that got there. */
   readonly order = new Map<number, readonly ExecutedRequest[]>();
   /** The highest sequence number that any correct replica has executed. */
   last = 0;
+  /** What clocks of correct replicas have shown, milliseconds since 1970. */
+  private readonly clocks = { earliest: Infinity, latest: -Infinity };
+  /** The agreed time up to which anything was executed. */
+  private latest = 0;
   private readonly places = new Map<string, number>();
 
   constructor(
@@ -39,6 +45,12 @@ export class ExecutionChecker {
     /** Whether a client has made this request. */
     private readonly isMade: (requestDigest: string) => boolean,
   ) {}
+
+  /** The clock of a correct replica shows this. */
+  onClock(time: number): void {
+    this.clocks.earliest = Math.min(this.clocks.earliest, time);
+    this.clocks.latest = Math.max(this.clocks.latest, time);
+  }
 
   begin(who: string): Execution {
     return { who, executed: 0, done: 0, above: new Map() };
@@ -96,8 +108,16 @@ export class ExecutionChecker {
 
   private establish(who: string, place: number, requests: readonly ExecutedRequest[]): void {
     this.order.set(place, requests);
-    if (place > this.last) this.last = place;
+    if (place > this.last) {
+      this.last = place;
+      this.checkTime(who, place, requests);
+    }
+    const newest = new Map<string, number>();
     for (const { client, timestamp, digest } of requests) {
+      if (timestamp <= (newest.get(client) ?? -1)) {
+        this.violations.add('validity', `${who} executes ${client}#${timestamp} at ${place} after a later one there`);
+      }
+      newest.set(client, timestamp);
       if (!this.isMade(digest)) {
         this.violations.add('validity', `${who} executes ${client}#${timestamp} at ${place}, which nobody has made`);
       }
@@ -107,6 +127,23 @@ export class ExecutionChecker {
         this.violations.add('exactly-once', `${client}#${timestamp} is executed at ${before} and at ${place}`);
       }
       this.places.set(name, place);
+    }
+  }
+
+  /** Agreed time never goes back, and some correct replica's clock was near it (rule 11). */
+  private checkTime(who: string, place: number, [first]: readonly ExecutedRequest[]): void {
+    if (first === undefined) return;
+    const { time } = first;
+    if (time < this.latest) {
+      this.violations.add('validity', `${who} executes ${place} at ${time}, what came before at ${this.latest}`);
+    }
+    this.latest = time;
+    const { earliest, latest } = this.clocks;
+    if (time < earliest - limits.clockToleranceMs || time > latest + limits.clockToleranceMs) {
+      this.violations.add(
+        'validity',
+        `${who} executes ${place} at ${time}, clocks have shown ${earliest} to ${latest}`,
+      );
     }
   }
 }

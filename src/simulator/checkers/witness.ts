@@ -20,6 +20,8 @@ type Context = { readonly sequence: SequenceNumber; readonly time: number };
 interface Seat {
   readonly index: number;
   readonly name: string;
+  /** What its machine's clock shows, milliseconds since 1970. */
+  readonly clock: number;
 }
 
 interface Life {
@@ -103,9 +105,10 @@ export class Witness {
   }
 
   /** Whatever it has executed is whole now. */
-  afterStep({ name, index }: Seat, { service, node }: Life): void {
+  afterStep({ name, index, clock }: Seat, { service, node }: Life): void {
     const execution = this.executions.get(service);
     if (execution === undefined) return;
+    this.execution.onClock(clock);
     const { lastExecuted, newView, stable } = node.host.replica;
     this.speech.checkStable(index, stable);
     if (newView !== undefined) this.newViews.check(name, index, newView);
