@@ -1,6 +1,7 @@
 import { simulate } from '../../../src/simulator/simulate.js';
 import { normalCase } from './normal-case.js';
 import { onTheWire } from './on-the-wire.js';
+import { proposals } from './proposals.js';
 import { recovery } from './recovery.js';
 import { viewChanges } from './view-change.js';
 
@@ -8,7 +9,7 @@ import { viewChanges } from './view-change.js';
  * What runs in a tree of `test/controls/workshop.ts`, in a process of its own: the only module that is started there.
  * Directed scenarios throw when something happens that must never happen.
  */
-export const scenarios = { ...normalCase, ...viewChanges, ...recovery, ...onTheWire } satisfies Record<
+export const scenarios = { ...normalCase, ...viewChanges, ...recovery, ...onTheWire, ...proposals } satisfies Record<
   string,
   () => void | Promise<void>
 >;

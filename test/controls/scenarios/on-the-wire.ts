@@ -1,6 +1,6 @@
 import { sha256Bytes } from '../../../src/crypto/digest.js';
 import { digest, sequence, view } from '../../../src/pbft/types.js';
-import { ScriptedCluster, type ScriptOptions, type Sent } from '../../../src/simulator/scripted-cluster.js';
+import { type ScriptedCluster, type Sent } from '../../../src/simulator/scripted-cluster.js';
 import { decodeFrame, encodeFrame, splitPacket, type Frame } from '../../../src/wire/frame.js';
 import {
   decodePhaseBody,
@@ -10,25 +10,10 @@ import {
   type PhaseHeader,
 } from '../../../src/wire/phase.js';
 import { decodeViewChange, encodeViewChange } from '../../../src/wire/views.js';
+import { end, increment, isFaulty, start } from './cluster-kit.js';
 import { must } from './kit.js';
 
 /** What hosts do: production code from the bytes of each message on, with replicas that lie in bytes. */
-
-const increment = { op: 'increment', key: 'key', by: 1 };
-
-/** Ends a scenario: everybody is heard, everything is executed everywhere, and no checker has seen anything. */
-async function end(cluster: ScriptedCluster): Promise<void> {
-  await cluster.submit(increment);
-  await cluster.until('all have executed the same', () => {
-    const reached = cluster.cluster.correct.map(({ life }) => life?.node.host.replica.lastExecuted);
-    return isFaulty(cluster) || new Set(reached).size === 1;
-  });
-  await cluster.runFor(1_500); // statuses tell the state's digest
-  const { violation } = cluster;
-  if (violation !== undefined) throw new Error(`${violation.checker}: ${violation.what}`);
-}
-
-const isFaulty = (cluster: ScriptedCluster): boolean => cluster.violation !== undefined;
 
 /** What a vote says; `undefined` for other frames. */
 function voteIn({ kind, signer, body }: Frame): PhaseHeader | undefined {
@@ -58,10 +43,6 @@ function overhear(cluster: ScriptedCluster): Frame[] {
 /** The same frame with something in it exchanged, its signature excepted. */
 function altered(cluster: ScriptedCluster, frame: Frame, change: Partial<Frame>): Buffer {
   return encodeFrame({ ...frame, ...change, genesisDigest: cluster.cluster.parts.founders.membership.digest });
-}
-
-async function start(options: ScriptOptions = {}): Promise<ScriptedCluster> {
-  return await ScriptedCluster.start({ checkpointInterval: 4, logSize: 8, ...options });
 }
 
 /**

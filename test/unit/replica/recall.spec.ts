@@ -1,10 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { decodeFrame, splitPacket } from '../../../src/wire/frame.js';
 import { makeCluster, type MemoryCluster } from '../../support/cluster.js';
 
 /** K = 8, L = 16: see test/support/cluster.ts. */
 const logSize = 16;
 /** A status goes out every ten ticks. */
 const statusTicks = 10;
+
+/** Who has signed the one frame in a packet. */
+function signerIn(payload: Buffer, digest: Buffer): number | undefined {
+  const [frame] = splitPacket(payload);
+  const decoded = decodeFrame(frame as Buffer, digest);
+  return typeof decoded === 'string' ? undefined : decoded.signer;
+}
 
 describe('a replica whose promises are gone (rule 28)', () => {
   let cluster: MemoryCluster;
@@ -68,7 +76,7 @@ describe('a replica whose promises are gone (rule 28)', () => {
 
   it('does not believe what was said before it was there', async () => {
     const old: Buffer[] = [];
-    const { broker } = cluster;
+    const { broker, founders } = cluster;
     broker.tamper = (message) => {
       if (message.channel === 'status' && message.to === 'gateway-1') old.push(message.payload);
       return [message];
@@ -78,8 +86,10 @@ describe('a replica whose promises are gone (rule 28)', () => {
     await forgetEverything();
     for (const index of [0, 1, 2]) await cluster.crash(index);
     const starting = cluster.startReplica(3);
+    await cluster.tick(); // it listens
     for (const payload of old) broker.publish('', [{ channel: 'status', payload }]);
     await cluster.tick(2 * statusTicks);
+    expect(new Set(old.map((payload) => signerIn(payload, founders.membership.digest)))).toEqual(new Set([0, 1, 2, 3]));
     expect(cluster.seats[3]!.promises.isLost).toBe(true);
     for (const index of [0, 1, 2]) await cluster.startReplica(index);
     await cluster.tick(2 * statusTicks);
