@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -45,9 +45,17 @@ describe(`a replica that has lost everything but its key, and ${keys} keys of st
     }
   };
 
+  /** Deletes what is in a replica's folder, but for its key: without that it would be somebody else. */
+  const wipeFolder = async (name: string): Promise<void> => {
+    const folder = join(cluster.dataDir, 'replicas', name);
+    const wiped = (await readdir(folder)).filter((file) => file !== 'key.pem');
+    expect(wiped).toEqual(expect.arrayContaining(['genesis.json', 'promises', 'signed-genesis']));
+    for (const file of wiped) await rm(join(folder, file), { recursive: true });
+  };
+
   it.each([
     ['its hashes', false],
-    ['its hashes and its promises', true],
+    ['its hashes and all of its folder but the key', true],
   ])('%s: it fetches the state while writes go on', async (what, areLost) => {
     const load = new Load(incrementsOf(api), what, 2);
     await load.acknowledges(10, patienceMs);
@@ -56,7 +64,7 @@ describe(`a replica that has lost everything but its key, and ${keys} keys of st
     const before = Math.max(...replicas.map(({ stableCheckpoint }) => stableCheckpoint ?? 0));
     await cluster.kill(victim);
     await wipeHashes(victim);
-    if (areLost) await rm(join(cluster.dataDir, 'replicas', victim, 'promises'));
+    if (areLost) await wipeFolder(victim);
     await api.statusWhere((status) =>
       status.replicas.every(
         ({ replica, stableCheckpoint }) =>
