@@ -91,6 +91,11 @@ export class SimulatedReplica {
     return Math.round(epochMs + this.parts.time.now * this.clockRate + this.clockOffsetMs);
   }
 
+  /** For how many sequence numbers its data folder keeps promises. */
+  get promisedPlaces(): number {
+    return new Set(this.promises.read().map(({ sequence }) => sequence)).size;
+  }
+
   /** Starts a process on what is left of it. */
   start(): Life {
     const { parts, name } = this;

@@ -22,6 +22,8 @@ const stuckFactor = 4;
 const slownessFactor = 4;
 /** Logs that a replica's hashes may fill: below the stored checkpoint, up to the stable one, and what is under way. */
 const hashesPerLog = 3;
+/** Logs that its promises may fill: what is above the stable checkpoint, and as much that came while that moved. */
+const promisedPerLog = 2;
 /** The replica's own hash, and its state. */
 const hashesBesides = 2;
 /** Requests that are made once the faults have stopped. */
@@ -218,14 +220,20 @@ export class Simulation {
     return false;
   }
 
-  /** What Redis holds for each replica does not grow with the history. */
+  /** What Redis and the data folder hold for each replica does not grow with the history. */
   private get oversized(): string[] {
     const { checkpointInterval, logSize } = this.profile;
     const { correct, parts } = this.cluster;
-    const most = hashesPerLog * logSize + checkpointInterval + hashesBesides;
-    return correct.flatMap(({ name }) => {
+    const hashesMax = hashesPerLog * logSize + checkpointInterval + hashesBesides;
+    const promisedMax = promisedPerLog * logSize + checkpointInterval;
+    return correct.flatMap(({ name, promisedPlaces }) => {
       const { size } = parts.logRedis.hashesOf(name);
-      return size > most ? `${name} has ${size} hashes, ${most} are enough` : [];
+      return [
+        ...(size > hashesMax ? [`${name} has ${size} hashes, ${hashesMax} are enough`] : []),
+        ...(promisedPlaces > promisedMax
+          ? [`${name} keeps ${promisedPlaces} promises, ${promisedMax} are enough`]
+          : []),
+      ];
     });
   }
 

@@ -153,6 +153,20 @@ describe('the bundler', () => {
     expect(bench.take()).toEqual([]);
   });
 
+  it('asks again at least every 3.2 s, however patient faults have made it', () => {
+    const bench = new Bench();
+    for (let count = 0; count < 20; count++) bench.bundler.onAnswered(60_000);
+    bench.submit(1);
+    bench.bundler.flush(0);
+    bench.take();
+    const sentAt: number[] = [];
+    for (let now = 0; now <= 16_000; now += 100) {
+      bench.bundler.resend(now);
+      if (bench.take().length > 0) sentAt.push(now);
+    }
+    expect(sentAt).toEqual([3_200, 6_400, 9_600, 12_800, 16_000]);
+  });
+
   it('signs a bundle near its end anew, with what is unanswered in it', () => {
     const bench = new Bench();
     const [one] = [bench.submit(1), bench.submit(2)];

@@ -213,6 +213,12 @@ describe('a promise', () => {
     expect(votes(replica.receive(contradicting, prepare(2, contradicting), prepare(3, contradicting)))).toEqual([]);
   });
 
+  it('to commit counts as prepared, though no log shows it: a read must not be older', () => {
+    const replica = having(commit(1, proposal(3)), prepare(1, proposal(5)));
+    replica.tick();
+    expect(replica.core.lastPrepared).toBe(3);
+  });
+
   it('keeps nothing open of what it has promised long ago: its log is lost, and it executes everything again', () => {
     const replica = new CheckedReplica({ isStarted: false, logSize: 8, checkpointInterval: 4 });
     const places = Array.from({ length: 100 }, (_, index) => index + 1);
