@@ -42,9 +42,12 @@ describe('a backup asks for the next view (OSDI §4.4)', () => {
   it('when others overtake one request for too long', () => {
     const backup = new CheckedReplica(hasty);
     backup.submit(ask('censored', 1));
+    backup.receive(proposal(1));
     for (let place = 1; place <= 12 && !backup.core.isChangingView; place++) {
       const about = proposal(place);
-      backup.receive(about, prepare(2, about), commit(0, about), commit(2, about));
+      // The next one is under way: the primary leaves nothing lying, but for that request.
+      backup.receive(proposal(place + 1), prepare(2, about), commit(0, about), commit(2, about));
+      expect(backup.core.lastExecuted).toBe(place);
       backup.ticks(3);
     }
     expect(whereabouts(backup)).toBe('wants 1');
