@@ -1,4 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { run } from './processes.mjs';
 import { tool } from './tools.mjs';
@@ -8,30 +9,33 @@ export class StageFailed extends Error {}
 
 const CACHE = 'node_modules/.cache/quorate';
 
-function command(packageName, args, name) {
-  return async () => await node(tool(packageName, name), ...args);
-}
+/** Static checks that run at once, each on one core. */
+const CHECKS_MAX = Math.min(2, availableParallelism());
 
 async function node(...args) {
   const { code } = await run(process.execPath, args);
   return code === 0;
 }
 
-/** Everything that `npm test` does, in order: what ends soon comes first. */
+/** Everything that `npm test` does: first the static checks, of which the longest begins first, then the tests. */
 const STAGES = [
-  { name: 'format', title: 'Format', run: command('prettier', ['--check', '--cache', '--log-level=warn', '.']) },
   {
     name: 'lint',
     title: 'Lint',
-    run: command('eslint', ['--cache', `--cache-location=${CACHE}/eslint/`, '--max-warnings=0', '.']),
+    commands: () => [[tool('eslint'), '--cache', `--cache-location=${CACHE}/eslint/`, '--max-warnings=0', '.']],
   },
-  { name: 'types', title: 'Types', run: types },
+  {
+    name: 'format',
+    title: 'Format',
+    commands: () => [[tool('prettier'), '--check', '--cache', '--log-level=warn', '.']],
+  },
+  { name: 'types', title: 'Types', commands: types },
   {
     name: 'imports',
     title: 'Who imports whom',
-    run: command('dependency-cruiser', ['src', 'bin', '--config'], 'depcruise'),
+    commands: () => [[tool('dependency-cruiser', 'depcruise'), 'src', 'bin', '--config']],
   },
-  { name: 'dead-code', title: 'Dead code', run: command('knip', []) },
+  { name: 'dead-code', title: 'Dead code', commands: () => [[tool('knip')]] },
   ...['unit', 'paper', 'scenarios', 'controls'].map((name) => ({ name, specs: `test/${name}` })),
   { name: 'simulation', specs: 'test/simulation', needsBuild: true },
   ...['conformance', 'integration', 'e2e'].map((name) => ({
@@ -42,13 +46,13 @@ const STAGES = [
   })),
 ];
 
-async function types() {
+function types() {
   const compiler = tool('typescript', 'tsc');
   const incremental = ['--incremental', '--tsBuildInfoFile', `${CACHE}/types.tsbuildinfo`];
-  return (
-    (await node(compiler, '-p', 'tsconfig.json', ...incremental)) &&
-    (await node(compiler, '-p', 'src/pbft/tsconfig.json'))
-  );
+  return [
+    [compiler, '-p', 'tsconfig.json', ...incremental],
+    [compiler, '-p', 'src/pbft/tsconfig.json'],
+  ];
 }
 
 /** The stages with these names, all without any. Throws when there is no such stage. */
@@ -63,6 +67,7 @@ export function stagesNamed(names) {
 /** Runs stages, each with its title and time, up to the first that fails. */
 export async function runStages(stages) {
   const started = performance.now();
+  await runChecks(stages.filter(({ commands }) => commands !== undefined));
   for (const stage of merged(stages)) {
     process.stdout.write(`\n== ${stage.title}\n`);
     const begun = performance.now();
@@ -70,6 +75,34 @@ export async function runStages(stages) {
     process.stdout.write(`== ${stage.title}: passed, ${seconds(begun)}\n`);
   }
   process.stdout.write(`\nAll passed, ${seconds(started)}\n`);
+}
+
+/** Runs static checks, some at once, and shows what each has to say once it has ended. All are heard before any fails. */
+async function runChecks(checks) {
+  const waiting = [...checks];
+  const failed = [];
+  const lane = async () => {
+    for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
+      const begun = performance.now();
+      const { code, output } = await runCommands(check.commands());
+      process.stdout.write(`\n== ${check.title}\n${output}`);
+      process.stdout.write(`== ${check.title}: ${code === 0 ? 'passed' : 'failed'}, ${seconds(begun)}\n`);
+      if (code !== 0) failed.push(check.title);
+    }
+  };
+  await Promise.all(Array.from({ length: CHECKS_MAX }, lane));
+  if (failed.length > 0) throw new StageFailed(`npm test: failed: ${failed.join(', ')}`);
+}
+
+/** One after the other, up to the first that fails. */
+async function runCommands(commands) {
+  let all = '';
+  for (const args of commands) {
+    const { code, output } = await run(process.execPath, args, { quiet: true });
+    all += output;
+    if (code !== 0) return { code, output: all };
+  }
+  return { code: 0, output: all };
 }
 
 function seconds(since) {
@@ -82,7 +115,6 @@ function merged(stages) {
   const pure = specs.filter(({ needsRedis }) => needsRedis !== true);
   const redis = specs.filter(({ needsRedis }) => needsRedis === true);
   return [
-    ...stages.filter((stage) => stage.specs === undefined),
     ...(pure.length === 0 ? [] : [jestStage(pure)]),
     ...(redis.length === 0 ? [] : [jestStage(redis, announceRedis)]),
   ];
