@@ -7,9 +7,10 @@ const ROOMS = {
   crypto: ['wire', 'ports', 'pbft'],
   ports: ['wire', 'crypto', 'pbft'],
   'state-machine': ['wire', 'crypto', 'pbft'],
+  determinism: ['state-machine', 'wire'],
   config: ['crypto', 'wire'],
   enrolment: ['wire', 'crypto', 'ports', 'pbft'],
-  replica: ['wire', 'crypto', 'ports', 'pbft', 'state-machine', 'enrolment'],
+  replica: ['wire', 'crypto', 'ports', 'pbft', 'state-machine', 'determinism', 'enrolment'],
   // Two ways to keep the ports' promises; neither knows the other, or a host.
   memory: ['wire', 'crypto', 'ports', 'pbft'],
   redis: ['wire', 'crypto', 'ports', 'pbft'],

@@ -81,6 +81,11 @@ const SETTING_FLAGS = {
     description: 'fatal, error, warn, info, debug or trace',
     setting: 'LOG_LEVEL',
   },
+  checkDeterminism: {
+    flags: '--check-determinism <boolean>',
+    description: 'true: execute every operation twice, and report what is not deterministic',
+    setting: 'CHECK_DETERMINISM',
+  },
   url: { flags: '--url <url>', description: 'the gateway to talk to', setting: 'QUORATE_URL' },
 } as const satisfies Record<string, SettingFlag>;
 

@@ -59,7 +59,7 @@ export default class Service {
 
   /**
    * Runs at every replica, in the agreed order, and must come to the same at each of them. All that it may know is in
-   * its arguments: no clock (there is \`context.time\`), no randomness, no files, no network.
+   * its arguments: no clock but \`context.time\`, no chance but \`context.random()\`, no files, no network.
    */
   apply({ op, item, count }, { state }) {
     const before = state.get(item) ?? 0;
@@ -86,9 +86,10 @@ import Service from './service.js';
 function run(...operations) {
   const service = new Service();
   const state = new Map();
+  const context = { state, time: 0, sequence: 1, client: 'test', random: () => 0.5 };
   const results = operations.map((operation) => {
     const checked = service.operation['~standard'].validate(operation);
-    return checked.issues ? 'refused' : service.apply(checked.value, { state, time: 0, sequence: 1, client: 'test' });
+    return checked.issues ? 'refused' : service.apply(checked.value, context);
   });
   return { results, state, service };
 }

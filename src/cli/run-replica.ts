@@ -22,6 +22,7 @@ import { RedisMessageLog } from '../redis/redis-message-log.js';
 import { RedisOutbox } from '../redis/redis-outbox.js';
 import { replicaChannels, ReplicaNode, tickMs } from '../replica/replica-node.js';
 import { StateMachineService } from '../replica/state-machine-service.js';
+import type { Nondeterminism } from '../determinism/determinism-check.js';
 import type { StateMachine } from '../state-machine/state-machine.js';
 import { openRedis, undo, type CleanUp } from './open-redis.js';
 import type { Service } from './serve.js';
@@ -54,6 +55,8 @@ export interface ReplicaHost {
   readonly cleanUp: CleanUp;
   /** Told that this replica has ended by itself (another process with its identity, a broken invariant). */
   readonly onFailure: (error: unknown) => void;
+  /** Told of operations that are not deterministic, when CHECK_DETERMINISM is true; they are logged besides. */
+  readonly onNondeterminism?: (found: Nondeterminism) => void;
 }
 
 /**
@@ -63,8 +66,9 @@ export interface ReplicaHost {
 export async function runReplica(
   settings: Settings,
   machine: StateMachine<unknown>,
-  { cleanUp, onFailure }: ReplicaHost = { cleanUp: [], onFailure: () => process.exit(1) },
+  host: ReplicaHost = { cleanUp: [], onFailure: () => process.exit(1) },
 ): Promise<RunningReplica> {
+  const { cleanUp } = host;
   try {
     const folder = await DataFolder.claim(settings.dataDir, 'replicas', settings.replicaId, (path) => {
       PromiseFile.begin(join(path, promiseFile));
@@ -75,7 +79,7 @@ export async function runReplica(
     const connections = await connect(settings, cleanUp);
     const logger = pino({ level: settings.logLevel });
     const membership = await enrol(settings, machine, folder, connections, logger, cleanUp);
-    const name = await takePart(settings, machine, folder, connections, membership, logger, cleanUp, onFailure);
+    const name = await takePart(settings, machine, folder, connections, membership, logger, host);
     return { name, stop: () => undo(cleanUp) };
   } catch (error) {
     await undo(cleanUp);
@@ -125,8 +129,7 @@ async function takePart(
   { busUrl, bus, log, keys }: Connections,
   membership: Membership,
   parentLogger: Logger,
-  cleanUp: CleanUp,
-  onFailure: (error: unknown) => void,
+  { cleanUp, onFailure, onNondeterminism }: ReplicaHost,
 ): Promise<string> {
   const { self, name } = whoAmI(membership, folder);
   const logger = parentLogger.child({ replica: name });
@@ -149,9 +152,7 @@ async function takePart(
     names: membership.replicas.map((replica) => replica.name),
     genesisDigest: digest,
     epoch,
-    service: new StateMachineService(machine, (error) => {
-      logger.error({ err: error }, 'the state machine has failed at an operation');
-    }),
+    service: serviceOf(settings, machine, logger, onNondeterminism),
     signer: new Ed25519Signer(folder.identity),
     verifier: new Ed25519Verifier(membership),
     outbox,
@@ -185,6 +186,23 @@ async function takePart(
   node.run(Date.now());
   logger.info({ n, f: membership.f, q: membership.q, genesis: membership.digestHex }, `${name} takes part`);
   return name;
+}
+
+function serviceOf(
+  { checkDeterminism }: Settings,
+  machine: StateMachine<unknown>,
+  logger: Logger,
+  onNondeterminism: ReplicaHost['onNondeterminism'],
+): StateMachineService {
+  const onDefect = (error: unknown): void => {
+    logger.error({ err: error }, 'the state machine has failed at an operation');
+  };
+  if (checkDeterminism !== true) return new StateMachineService(machine, onDefect);
+  return new StateMachineService(machine, onDefect, (found) => {
+    const { message, ...rest } = found;
+    logger[found.kind === 'differs' ? 'error' : 'warn'](rest, message);
+    onNondeterminism?.(found);
+  });
 }
 
 function configurationOf(settings: Settings, { n, genesis }: Membership, self: ReplicaIndex): Configuration {

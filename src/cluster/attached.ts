@@ -11,3 +11,9 @@ export function onParentGone(callback: () => void): void {
   };
   process.stdin.on('end', gone).on('close', gone).on('error', gone).resume();
 }
+
+/** Has the process that started this one tell its user something. Without effect where nobody listens. */
+export function tellParent(notice: string): void {
+  // It may be gone by now; then there is nobody to be told.
+  process.send?.({ notice }, undefined, {}, () => undefined);
+}

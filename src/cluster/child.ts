@@ -10,6 +10,8 @@ export interface ChildOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Both of its outputs are appended here. */
   readonly logFile: string;
+  /** Hears what the process has told by `tellParent`. */
+  readonly onNotice?: ((text: string) => void) | undefined;
 }
 
 /** How a process ended: its exit code, or the signal that ended it. */
@@ -37,12 +39,16 @@ export class Child {
     const log = openLog(options.logFile);
     this.process = spawn(options.command, options.args, {
       detached: true,
-      stdio: ['pipe', log.descriptor, log.descriptor],
+      stdio: ['pipe', log.descriptor, log.descriptor, ...(options.onNotice === undefined ? [] : ['ipc' as const])],
       env: { ...options.environment },
     });
     log.release();
     // Its end of the pipe may be gone before ours: an EPIPE then tells nothing that `ended` does not.
     this.process.stdin?.on('error', () => undefined);
+    this.process.on('message', (message) => {
+      const { notice } = Object(message) as { readonly notice?: unknown };
+      if (typeof notice === 'string') options.onNotice?.(notice);
+    });
     this.ended = new Promise((settle) => {
       const end = (code: number | null, signal: NodeJS.Signals | null): void => {
         this.hasEnded = true;

@@ -31,6 +31,8 @@ export interface LocalClusterOptions {
   readonly report?: (line: string) => void;
   /** Hears of a process (`redis` is one) that ended although it was not asked to. */
   readonly onEnded?: (name: string, ending: Ending) => void;
+  /** Hears what a process would have its user know. */
+  readonly onNotice?: (text: string) => void;
 }
 
 interface Member {
@@ -113,6 +115,7 @@ export class LocalCluster {
       args: [...this.words(member), '--attached'],
       environment: { ...processEnvironment(), ...settingsEnvironment(this.settingsOf(member)) },
       logFile: this.logFile(name),
+      onNotice: this.options.onNotice,
     });
     member.child = child;
     void child.ended.then((ending) => {

@@ -22,6 +22,8 @@ export interface UpOptions {
 /** npm passes on what the terminal has sent already: so soon after the first it is the same Ctrl-C. */
 const SAME_CTRL_C_MS = 1_000;
 const PROBE_TIMEOUT_MS = 2_000;
+/** Different notices that are printed. */
+const NOTICES_MAX = 100;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
@@ -39,6 +41,7 @@ class Up {
   private readonly cluster: LocalCluster;
   private readonly restarts = new Restarts();
   private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly noticed = new Set<string>();
   private stoppingSince: number | undefined;
   private finish: (how: 'stopped' | 'killed') => void = () => undefined;
   private readonly finished = new Promise<'stopped' | 'killed'>((settle) => {
@@ -50,12 +53,17 @@ class Up {
     names: readonly string[],
   ) {
     const { settings, report, stateMachine } = options;
+    // A cluster on one machine is there to try a machine out: better it is caught here than by its peers' digests.
+    const checkDeterminism = settings.checkDeterminism ?? stateMachine !== undefined;
     this.cluster = new LocalCluster({
-      settings,
+      settings: { ...settings, checkDeterminism },
       names,
       report,
       ...(stateMachine === undefined ? {} : { stateMachine }),
       onEnded: (name, ending) => void this.onEnded(name, ending),
+      onNotice: (text) => {
+        this.onNotice(text);
+      },
     });
   }
 
@@ -116,6 +124,13 @@ class Up {
       this.cluster.killAll();
       this.finish('killed');
     }
+  }
+
+  /** All replicas have the same to say. */
+  private onNotice(text: string): void {
+    if (this.noticed.has(text) || this.noticed.size >= NOTICES_MAX) return;
+    this.noticed.add(text);
+    this.options.report(`\n${text}`);
   }
 
   private async onEnded(name: string, ending: Ending): Promise<void> {

@@ -115,6 +115,10 @@ export const DEFINITIONS = {
     ...define('at least 16 printable ASCII characters, without white space', z.string().regex(/^[\x21-\x7e]{16,256}$/)),
     secret: true,
   },
+  CHECK_DETERMINISM: define(
+    'true or false',
+    z.enum(['true', 'false']).transform((word) => word === 'true'),
+  ),
   LOG_LEVEL: define(`one of ${LOG_LEVELS.join(', ')}`, z.enum(LOG_LEVELS)),
   QUORATE_KEY: { ...define('an API key or a token', z.string().regex(/^\S{1,8192}$/)), secret: true },
   QUORATE_URL: define('http://HOST:PORT or https://HOST:PORT', z.string().refine(isHttpUrl)),

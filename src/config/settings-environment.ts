@@ -39,6 +39,7 @@ export function settingsEnvironment(settings: Settings): SettingTexts {
     CORS_ORIGINS: listed(settings.corsOrigins),
     METRICS_ACCESS: settings.metricsAccess,
     OPERATOR_KEY: settings.operatorKey,
+    CHECK_DETERMINISM: settings.checkDeterminism,
     LOG_LEVEL: settings.logLevel,
   });
 }
@@ -59,7 +60,7 @@ function listed(words: readonly string[]): string | undefined {
   return words.length === 0 ? undefined : words.join(',');
 }
 
-function withoutUndefined(values: Partial<Record<SettingName, string | number | undefined>>): SettingTexts {
+function withoutUndefined(values: Partial<Record<SettingName, string | number | boolean | undefined>>): SettingTexts {
   return Object.fromEntries(
     Object.entries(values)
       .filter(([, value]) => value !== undefined)

@@ -62,6 +62,11 @@ export interface Settings {
   readonly metricsAccess: 'open' | 'operator';
   /** Opens the operator's pages, which are not there without it. Never print it. */
   readonly operatorKey: string | undefined;
+  /**
+   * Whether a replica executes every operation twice and reports those that do not come to the same. `undefined`: it does not,
+   * but those of `quorate up` with a state machine of one's own do.
+   */
+  readonly checkDeterminism: boolean | undefined;
   readonly logLevel: LogLevel;
   /** The gateway that the client's commands talk to. */
   readonly quorateUrl: string;
@@ -158,6 +163,7 @@ export function readSettings(flags: Flags, environment: Environment): Settings {
     corsOrigins: read('CORS_ORIGINS') ?? [],
     metricsAccess,
     operatorKey,
+    checkDeterminism: read('CHECK_DETERMINISM'),
     logLevel: required('LOG_LEVEL'),
     quorateUrl: required('QUORATE_URL').replace(/\/+$/, ''),
     quorateKey: read('QUORATE_KEY'),

@@ -41,6 +41,7 @@ const NAMES: Readonly<Record<keyof EmbeddedSettings, SettingName>> = {
   requestsPerMinute: 'REQUESTS_PER_MINUTE',
   metricsAccess: 'METRICS_ACCESS',
   operatorKey: 'OPERATOR_KEY',
+  checkDeterminism: 'CHECK_DETERMINISM',
   logLevel: 'LOG_LEVEL',
 };
 
@@ -58,7 +59,7 @@ export function embeddedSettings(given: EmbeddedSettings): Settings {
     );
   }
   const flags: Flags = Object.fromEntries(
-    Object.entries(given as Readonly<Record<string, string | number | undefined>>).map(([name, value]) => [
+    Object.entries(given as Readonly<Record<string, string | number | boolean | undefined>>).map(([name, value]) => [
       names[name] ?? name,
       value === undefined ? undefined : String(value),
     ]),

@@ -6,9 +6,11 @@ import {
   answerQuery,
   decodeOperation,
   executeOperation,
+  type Circumstances,
   type DecodedOperation,
   type OnDefect,
 } from '../state-machine/execute.js';
+import { DeterminismCheck, type Nondeterminism } from '../determinism/determinism-check.js';
 import { MerkleState } from '../state-machine/merkle-state.js';
 import type { StateMachine } from '../state-machine/state-machine.js';
 import { CheckpointedState, type Transfer } from './checkpointed-state.js';
@@ -46,20 +48,24 @@ export class StateMachineService implements Service {
   private readonly decoded = new WeakMap<Uint8Array, DecodedOperation>();
   private readonly results = new ResultBook();
 
+  private readonly check: DeterminismCheck | undefined;
+
   constructor(
     private readonly machine: StateMachine<unknown>,
     /** Told what the state machine must not do. */
     private readonly onDefect: OnDefect,
-  ) {}
+    /** Has every operation executed twice, and is told of those that do not come to the same. For development. */
+    onNondeterminism?: (found: Nondeterminism) => void,
+  ) {
+    this.check = onNondeterminism === undefined ? undefined : new DeterminismCheck(machine, onNondeterminism);
+  }
 
   execute(
-    { client, operation }: Request,
+    { client, operation, digest: requestDigest }: Request,
     { sequence, time }: { readonly sequence: SequenceNumber; readonly time: number },
   ): { result: Uint8Array; resultDigest: Digest } {
-    const decoded = this.decoded.get(operation) ?? decodeOperation(this.machine, operation);
-    this.decoded.delete(operation);
-    const context = { client, sequence, time };
-    return this.results.of(executeOperation(this.machine, this.state, decoded, context, this.onDefect));
+    const circumstances = { client, sequence, time, requestDigest };
+    return this.results.of(this.resultOf(operation, circumstances));
   }
 
   checkpoint(sequence: SequenceNumber, time: number, replies: ReplyChanges): Digest {
@@ -87,5 +93,13 @@ export class StateMachineService implements Service {
 
   stateDigest(): Digest {
     return this.state.digest();
+  }
+
+  private resultOf(operation: Uint8Array, circumstances: Circumstances): string {
+    const { check, machine, state, onDefect } = this;
+    const decoded = this.decoded.get(operation);
+    this.decoded.delete(operation);
+    if (check !== undefined) return check.execute(state, operation, circumstances, onDefect);
+    return executeOperation(machine, state, decoded ?? decodeOperation(machine, operation), circumstances, onDefect);
   }
 }

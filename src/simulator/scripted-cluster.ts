@@ -7,6 +7,7 @@ import { Sealer } from '../wire/envelope.js';
 import { decodeFrame, joinPacket, splitPacket, type Frame } from '../wire/frame.js';
 import type { Json } from '../wire/json.js';
 import { describeFrame } from './describe.js';
+import type { MachineOf } from './checkers/witness.js';
 import type { Violation } from './checkers/violations.js';
 import type { Delivery } from './network.js';
 import type { Profile } from './profile.js';
@@ -29,6 +30,8 @@ export interface ScriptOptions {
   /** Indices of replicas that no checker watches: the script speaks for them, or lets them run. */
   readonly byzantine?: readonly number[];
   readonly realSignatures?: boolean;
+  /** Each replica's state machine, by its index; without it all run the key-value service. */
+  readonly machineOf?: MachineOf;
 }
 
 /** A frame on its way to one process. */
@@ -67,10 +70,11 @@ export class ScriptedCluster {
   readonly quiet = new Set<string>(['status']);
   private readonly losses = new Set<(sent: Sent) => boolean>();
 
-  private constructor(profile: Profile) {
+  private constructor(profile: Profile, machineOf?: MachineOf) {
     const latency = (): number => 0;
     this.cluster = new SimulatedCluster({
       profile,
+      machineOf,
       latency: { toLog: latency, toBus: latency, back: latency },
       onLine: undefined,
       onDeath: ({ name }, death) => {
@@ -99,27 +103,30 @@ export class ScriptedCluster {
   static async start(options: ScriptOptions = {}): Promise<ScriptedCluster> {
     const { n = 4, checkpointInterval = 8, logSize = 16, batchSize = 16, byzantine = [], isSplit = false } = options;
     const { requestTimeoutTicks = 10, viewChangeTimeoutTicks = 20, realSignatures = false } = options;
-    const scripted = new ScriptedCluster({
-      seed: 0,
-      n,
-      checkpointInterval,
-      logSize,
-      batchSize,
-      instancesInFlightMax: logSize,
-      unfilledInFlightMax: logSize,
-      requestTimeoutTicks,
-      viewChangeTimeoutTicks,
-      resendTicks: 10,
-      isSplit,
-      hasRealSignatures: realSignatures,
-      durationMs: 0,
-      requests: 0,
-      byzantine,
-      faults: new Set(),
-      intensity: 0,
-      isOverwhelmed: false,
-      hasEcho: false,
-    });
+    const scripted = new ScriptedCluster(
+      {
+        seed: 0,
+        n,
+        checkpointInterval,
+        logSize,
+        batchSize,
+        instancesInFlightMax: logSize,
+        unfilledInFlightMax: logSize,
+        requestTimeoutTicks,
+        viewChangeTimeoutTicks,
+        resendTicks: 10,
+        isSplit,
+        hasRealSignatures: realSignatures,
+        durationMs: 0,
+        requests: 0,
+        byzantine,
+        faults: new Set(),
+        intensity: 0,
+        isOverwhelmed: false,
+        hasEcho: false,
+      },
+      options.machineOf,
+    );
     for (const replica of scripted.cluster.replicas) replica.start();
     await scripted.runFor(2 * tickMs);
     return scripted;

@@ -2,7 +2,7 @@ import { decodeBundleBody } from '../wire/bundle.js';
 import { decodeFrame, splitPacket } from '../wire/frame.js';
 import { RepliesChecker } from './checkers/replies-checker.js';
 import { Violations } from './checkers/violations.js';
-import { Witness } from './checkers/witness.js';
+import { Witness, type MachineOf } from './checkers/witness.js';
 import { SimulatedGateway } from './clients.js';
 import type { ClusterParts } from './simulated-replica.js';
 import { foundersOf } from './founders.js';
@@ -19,6 +19,8 @@ import { VirtualTime } from './virtual-time.js';
 export interface SimulatedClusterOptions {
   readonly profile: Profile;
   readonly latency: Latency;
+  /** Without it all replicas run the key-value service. */
+  readonly machineOf?: MachineOf | undefined;
   /** Told what happens, a line for each message and each fault; `undefined`: nobody wants to know, which is faster. */
   readonly onLine: ((line: string) => void) | undefined;
   readonly onDeath: (replica: SimulatedReplica, death: Death) => void;
@@ -40,7 +42,7 @@ export class SimulatedCluster {
   readonly trace: Trace | undefined;
   readonly parts: ClusterParts;
 
-  constructor({ profile, latency, onLine, onDeath, onTwin, onUnreachable }: SimulatedClusterOptions) {
+  constructor({ profile, latency, machineOf, onLine, onDeath, onTwin, onUnreachable }: SimulatedClusterOptions) {
     const { time, violations } = this;
     const founders = foundersOf(profile);
     const { membership } = founders;
@@ -51,7 +53,7 @@ export class SimulatedCluster {
       if (error instanceof Error) this.trace?.add(error.stack ?? '');
     };
     this.network = new Network(time);
-    this.witness = new Witness(founders, violations, (replica) => byzantine.has(replica));
+    this.witness = new Witness(founders, violations, (replica) => byzantine.has(replica), machineOf);
     this.trace = onLine === undefined ? undefined : new Trace(time, membership.digest, onLine);
     const busRedis = new SimulatedRedis();
     this.parts = {

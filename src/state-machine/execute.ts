@@ -2,8 +2,14 @@ import { limits } from '../pbft/configuration.js';
 import { InvariantViolation } from '../pbft/invariant.js';
 import type { Json } from '../wire/json.js';
 import { isCanonicalText, jsonText } from './json-value.js';
-import type { MerkleState } from './merkle-state.js';
-import { OperationRejected, type OperationContext, type StateMachine } from './state-machine.js';
+import { AgreedRandom, type Occasion } from './agreed-random.js';
+import {
+  OperationRejected,
+  type OperationContext,
+  type ReadonlyState,
+  type State,
+  type StateMachine,
+} from './state-machine.js';
 
 /** How deep containers may be nested in an operation or a query: what strict-json.ts allows by default. */
 const operationDepthMax = 32;
@@ -19,6 +25,18 @@ export interface DecodedOperation {
   readonly operation: unknown;
 }
 
+/** All that was agreed about an operation, besides what it says. */
+export interface Circumstances extends Occasion {
+  readonly client: string;
+}
+
+/** A state whose writes are made between `begin` and `commit`, or are undone by `rollback`. */
+export interface TransactionalState extends State {
+  begin(): void;
+  commit(): void;
+  rollback(): void;
+}
+
 /**
  * Executes one operation and gives its result as canonical JSON; `undefined` is one that the machine does not take. Whatever the state machine does, it is one whole
  * operation or none: when it throws, answers later, or answers with something else than JSON, its writes are undone and
@@ -26,15 +44,15 @@ export interface DecodedOperation {
  */
 export function executeOperation(
   machine: StateMachine<unknown>,
-  state: MerkleState,
+  state: TransactionalState,
   decoded: DecodedOperation | undefined,
-  context: Omit<OperationContext, 'state'>,
+  circumstances: Circumstances,
   onDefect: OnDefect,
 ): string {
   if (decoded === undefined) return failure('invalid-operation', 'the state machine does not know this operation');
   state.begin();
   try {
-    const result = encodeResult(machine.apply(decoded.operation, { ...context, state }), onDefect);
+    const result = encodeResult(machine.apply(decoded.operation, contextOf(circumstances, state)), onDefect);
     state.commit();
     return result;
   } catch (error) {
@@ -49,7 +67,7 @@ export function executeOperation(
  */
 export function answerQuery(
   machine: StateMachine<unknown>,
-  state: MerkleState,
+  state: ReadonlyState,
   bytes: Uint8Array,
   onDefect: OnDefect,
 ): Uint8Array | undefined {
@@ -82,6 +100,13 @@ export function decodeOperation(machine: StateMachine<unknown>, bytes: Uint8Arra
   } catch {
     return undefined; // a schema that throws has not accepted it
   }
+}
+
+function contextOf(circumstances: Circumstances, state: State): OperationContext {
+  const { client, sequence, time } = circumstances;
+  const chance = new AgreedRandom(circumstances);
+  const randomBytes = (count: number): Uint8Array => chance.bytes(count);
+  return { client, sequence, time, state, random: () => chance.number(), randomBytes };
 }
 
 /** The JSON value whose canonical encoding `bytes` are. */

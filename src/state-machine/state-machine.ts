@@ -23,12 +23,23 @@ export interface OperationContext {
   readonly sequence: number;
   /** The client that submitted the operation. */
   readonly client: string;
+  /**
+   * A number from 0 to below 1, as `Math.random` gives, but the same at every replica; another with each call. It follows from
+   * the agreed order and time and from the request, so whoever proposes these can try until they like what comes out: good for
+   * spreading and sampling, no lottery and no secret.
+   */
+  readonly random: () => number;
+  /**
+   * That many bytes from the same source.
+   * @throws {RangeError} unless `count` is a whole number from 0 to 65,536
+   */
+  readonly randomBytes: (count: number) => Uint8Array;
 }
 
 /**
  * A replicated service is one class that implements this. Its state lives in `context.state`, so digests, snapshots
  * and state transfer come with it; the class itself keeps nothing between calls. `apply` must be a function of its
- * arguments alone: no clock, no randomness, no I/O.
+ * arguments alone: no clock but `context.time`, no chance but `context.random`, no I/O.
  */
 export interface StateMachine<Operation = Json> {
   /** Goes into genesis: replicas that run different machines never form one cluster. `name@version` by custom. */

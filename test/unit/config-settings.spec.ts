@@ -52,6 +52,7 @@ describe('readSettings', () => {
       corsOrigins: [],
       metricsAccess: 'open',
       operatorKey: undefined,
+      checkDeterminism: undefined,
       logLevel: 'info',
       quorateKey: undefined,
       quorateUrl: 'http://127.0.0.1:3000',

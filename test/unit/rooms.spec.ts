@@ -23,6 +23,7 @@ const BROKEN: Record<string, { file: string; text: string }> = {
   'memory-knows-its-place': { file: 'src/memory/host.ts', text: "import '../replica/plain.js';" },
   'redis-knows-its-place': { file: 'src/redis/host.ts', text: "import '../replica/plain.js';" },
   'client-knows-its-place': { file: 'src/client/http.ts', text: "import '../gateway/plain.js';" },
+  'determinism-knows-its-place': { file: 'src/determinism/host.ts', text: "import '../replica/plain.js';" },
   'queue-knows-its-place': { file: 'src/queue/http.ts', text: "import '../gateway/plain.js';" },
   'access-knows-its-place': { file: 'src/access/http.ts', text: "import '../gateway/plain.js';" },
   'gateway-knows-its-place': { file: 'src/gateway/host.ts', text: "import type { Plain } from '../replica/plain.js';" },

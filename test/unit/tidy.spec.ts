@@ -34,7 +34,7 @@ const RULES: readonly Rule[] = [
     name: 'no clock and no chance in the core or in state',
     where: /^src\/(?:pbft|state-machine|wire)\//,
     banned:
-      /\bnew Date\b|\bDate\s*\.|\bDate\(|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\b|\bperformance\b|\brandom(?:UUID|Bytes)\b/,
+      /\bnew Date\b|\bDate\s*\.|\bDate\(|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\b|\bperformance\b|\brandom(?:UUID|Bytes)\(/,
     instead: 'take ticks, and what time and randomness the batch brings: every replica must compute the same',
     bad: { file: 'src/pbft/timers.ts', text: 'const deadline = Date.now() + 1000;' },
     good: 'const deadlineTicks = tick + viewChangeTimeoutTicks;',

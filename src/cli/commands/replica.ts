@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { addSettingFlags, requireRedis, settingsFrom, type Context, type SettingOptions } from '../context.js';
+import { tellParent } from '../../cluster/attached.js';
 import type { Service } from '../serve.js';
 
 interface Options extends SettingOptions {
@@ -15,7 +16,7 @@ export function addReplica(program: Command, context: Context): void {
     .option('--id <name>', 'its name (REPLICA_ID); without one, enrolment allots it')
     .option('--state-machine <file>', 'module whose default export is your state machine')
     .addOption(new Option('--attached', 'end when standard input closes').hideHelp());
-  addSettingFlags(command, 'cluster', 'replicas', 'redisUrl', 'dataDir', 'logLevel')
+  addSettingFlags(command, 'cluster', 'replicas', 'redisUrl', 'dataDir', 'logLevel', 'checkDeterminism')
     .addHelpText(
       'after',
       `
@@ -31,7 +32,13 @@ Example:
       ]);
       const machine = await loadStateMachine(options.stateMachine);
       const start = async (): Promise<Service> => {
-        const running = await runReplica(settings, machine);
+        const running = await runReplica(settings, machine, {
+          cleanUp: [],
+          onFailure: () => process.exit(1),
+          onNondeterminism: ({ message }) => {
+            tellParent(message);
+          },
+        });
         process.title = `quorate replica ${running.name}`; // its name may have been allotted only now
         return running;
       };

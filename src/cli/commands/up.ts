@@ -16,7 +16,7 @@ export function addUp(program: Command, context: Context): void {
     .option('--names <names>', 'the replicas, with commas between them, instead of replica-1, replica-2, …')
     .option('--restart', 'start again what ended by itself; without it a replica that died stays dead, to be watched')
     .option('--state-machine <file>', 'module whose default export is your state machine');
-  addSettingFlags(command, 'replicas', 'port', 'host', 'cluster', 'redisUrl', 'dataDir', 'logLevel')
+  addSettingFlags(command, 'replicas', 'port', 'host', 'cluster', 'redisUrl', 'dataDir', 'logLevel', 'checkDeterminism')
     .addHelpText(
       'after',
       `

@@ -7,6 +7,7 @@ import type { ReplicaNode } from '../../replica/replica-node.js';
 import type { Service } from '../../replica/service.js';
 import { StateMachineService } from '../../replica/state-machine-service.js';
 import KeyValueService from '../../state-machine/key-value.js';
+import type { StateMachine } from '../../state-machine/state-machine.js';
 import type { Founders } from '../founders.js';
 import { asBuffer } from '../simulated-redis.js';
 import { ExecutionChecker, type Execution } from './execution-checker.js';
@@ -15,6 +16,9 @@ import { SpeechChecker } from './speech-checker.js';
 import type { Violations } from './violations.js';
 
 type Context = { readonly sequence: SequenceNumber; readonly time: number };
+
+/** The state machine that a replica runs, by the replica's index; asked anew for each of its lives. */
+export type MachineOf = (replica: number) => StateMachine<unknown>;
 
 /** A replica's place, and one life of it. */
 interface Seat {
@@ -50,6 +54,7 @@ export class Witness {
     founders: Founders,
     private readonly violations: Violations,
     private readonly isByzantine: (replica: number) => boolean,
+    private readonly machineOf: MachineOf = () => new KeyValueService(),
   ) {
     this.execution = new ExecutionChecker(violations, (digest) => this.made.has(digest));
     const { membership } = founders;
@@ -71,11 +76,11 @@ export class Witness {
     const onDefect = (error: unknown): void => {
       this.violations.add('failure', `the state machine of ${name} fails: ${String(error)}`);
     };
-    if (this.isByzantine(index)) return new StateMachineService(new KeyValueService(), onDefect);
+    if (this.isByzantine(index)) return new StateMachineService(this.machineOf(index), onDefect);
     this.speech.onBorn(index);
     const execution = this.execution.begin(`${name} in life ${life}`);
     this.lives.set(index, [...(this.lives.get(index) ?? []), execution]);
-    const service = new WatchedService(new KeyValueService(), onDefect);
+    const service = new WatchedService(this.machineOf(index), onDefect);
     service.onExecuted = (request, context, resultDigest) => {
       this.execution.onExecuted(execution, request, context, resultDigest);
     };

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import Approval from '../../../examples/approval/approval.js';
 import SettlementLedger from '../../../examples/settlement-ledger/ledger.js';
 import { answerQuery, decodeOperation, executeOperation } from '../../../src/state-machine/execute.js';
+import { digest } from '../../../src/pbft/types.js';
 import { MerkleState } from '../../../src/state-machine/merkle-state.js';
 import type { StateMachine } from '../../../src/state-machine/state-machine.js';
 import { canonicalJsonBytes, type Json } from '../../../src/wire/json.js';
@@ -14,11 +15,11 @@ const fail = (error: unknown): never => {
 /** A machine with its state, run as a replica runs it. */
 function running(machine: StateMachine<unknown>) {
   const state = new MerkleState();
-  const context = { time: 1, sequence: 1, client: 'gateway-1' };
+  const circumstances = { time: 1, sequence: 1, client: 'gateway-1', requestDigest: digest('ab'.repeat(32)) };
   return {
     apply: (operation: Json): Json =>
       JSON.parse(
-        executeOperation(machine, state, decodeOperation(machine, canonicalJsonBytes(operation)), context, fail),
+        executeOperation(machine, state, decodeOperation(machine, canonicalJsonBytes(operation)), circumstances, fail),
       ) as Json,
     get: (key: string): Json | undefined => {
       const answer = answerQuery(machine, state, canonicalJsonBytes({ op: 'get', key }), fail);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { InvariantViolation } from '../../../src/pbft/invariant.js';
+import { digest } from '../../../src/pbft/types.js';
 import { answerQuery, executeOperation, decodeOperation } from '../../../src/state-machine/execute.js';
 import { MerkleState } from '../../../src/state-machine/merkle-state.js';
 import {
@@ -10,7 +11,12 @@ import {
 } from '../../../src/state-machine/state-machine.js';
 import { canonicalJsonBytes, type Json } from '../../../src/wire/json.js';
 
-const context = { time: 1_700_000_000_000, sequence: 7, client: 'gateway-1' };
+const circumstances = {
+  time: 1_700_000_000_000,
+  sequence: 7,
+  client: 'gateway-1',
+  requestDigest: digest('ab'.repeat(32)),
+};
 
 /** A state machine that does what the test says. */
 function machineThat(
@@ -24,7 +30,7 @@ function machineThat(
 function execute(machine: StateMachine<unknown>, operation: Json | Uint8Array = null, state = new MerkleState()) {
   const defects: unknown[] = [];
   const bytes = operation instanceof Uint8Array ? operation : canonicalJsonBytes(operation);
-  const result = executeOperation(machine, state, decodeOperation(machine, bytes), context, (error) =>
+  const result = executeOperation(machine, state, decodeOperation(machine, bytes), circumstances, (error) =>
     defects.push(error),
   );
   return { text: result, result: JSON.parse(result) as Json, defects };
@@ -42,7 +48,9 @@ describe('executing an operation', () => {
       return { z: -0, a: [1e-7] };
     });
     expect(execute(machine, { hello: 'world' }, state).text).toBe('{"a":[1e-7],"z":0}');
-    expect(seen).toEqual([{ hello: 'world' }, { ...context, state }]);
+    const { client, sequence, time } = circumstances;
+    const chance = { random: expect.any(Function), randomBytes: expect.any(Function) };
+    expect(seen).toEqual([{ hello: 'world' }, { client, sequence, time, state, ...chance }]);
     expect(state.get('a')).toBe(1);
   });
 

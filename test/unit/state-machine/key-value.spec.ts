@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { executeOperation, decodeOperation } from '../../../src/state-machine/execute.js';
 import KeyValueService, { valueBytesMax } from '../../../src/state-machine/key-value.js';
+import { digest } from '../../../src/pbft/types.js';
 import { MerkleState } from '../../../src/state-machine/merkle-state.js';
 import { canonicalJsonBytes, type Json } from '../../../src/wire/json.js';
 
@@ -10,12 +11,12 @@ const service = new KeyValueService();
 function store() {
   const state = new MerkleState();
   const run = (operation: Json): Json => {
-    const context = { time: 0, sequence: 1, client: 'test' };
+    const circumstances = { time: 0, sequence: 1, client: 'test', requestDigest: digest('ab'.repeat(32)) };
     const result = executeOperation(
       service,
       state,
       decodeOperation(service, canonicalJsonBytes(operation)),
-      context,
+      circumstances,
       (error) => {
         throw error;
       },

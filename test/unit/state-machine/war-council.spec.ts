@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import WarCouncil from '../../../examples/war-council/war-council.js';
 import { answerQuery, executeOperation, decodeOperation } from '../../../src/state-machine/execute.js';
+import { digest } from '../../../src/pbft/types.js';
 import { MerkleState } from '../../../src/state-machine/merkle-state.js';
 import { canonicalJsonBytes, type Json } from '../../../src/wire/json.js';
 
@@ -14,8 +15,10 @@ describe('the war council', () => {
     const state = new MerkleState();
     const agree = (warTime: number) => {
       const operation = canonicalJsonBytes({ op: 'agree', warTime });
-      const context = { time: 0, sequence: 1, client: 'Apple' };
-      return JSON.parse(executeOperation(council, state, decodeOperation(council, operation), context, fail)) as Json;
+      const circumstances = { time: 0, sequence: 1, client: 'Apple', requestDigest: digest('ab'.repeat(32)) };
+      return JSON.parse(
+        executeOperation(council, state, decodeOperation(council, operation), circumstances, fail),
+      ) as Json;
     };
     const current = () => answerQuery(council, state, canonicalJsonBytes({}), fail);
     expect(current()).toBeUndefined();
