@@ -40,11 +40,12 @@ async function closedLoop(index, next) {
 function openLoopAt(perSecond, next) {
   const free = [...connections];
   stopLoop = openLoop(perSecond, (dueAt) => {
-    const connection = free.pop();
-    if (connection === undefined) {
+    const last = free.pop();
+    if (last === undefined) {
       meter.failed('not-offered');
       return;
     }
+    const connection = reopened(last); // a server may close what lies idle
     const reply = connection.post(next()).then((settled) => {
       count(settled, dueAt);
       free.push(reopened(connection));

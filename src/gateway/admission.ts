@@ -22,12 +22,19 @@ export class Admission {
     return this.#inFlight;
   }
 
+  get isFull(): boolean {
+    return this.#inFlight >= this.options.inFlightMax;
+  }
+
+  /** What is said to a request for which there is no place. */
+  refusal(): QuorateError {
+    const { inFlightMax } = this.options;
+    return new QuorateError('overloaded', `${String(inFlightMax)} requests are in flight already.`, { inFlightMax });
+  }
+
   /** @throws {QuorateError} `overloaded` */
   enter(request: IncomingMessage): void {
-    const { inFlightMax } = this.options;
-    if (this.#inFlight >= inFlightMax) {
-      throw new QuorateError('overloaded', `${String(inFlightMax)} requests are in flight already.`, { inFlightMax });
-    }
+    if (this.isFull) throw this.refusal();
     this.#inFlight += 1;
     let holders = 0;
     const hold = (): (() => void) => {

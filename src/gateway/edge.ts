@@ -83,6 +83,9 @@ const DOCS = helmetWith({
 
 type Headers = readonly (readonly [name: string, value: string])[];
 
+/** What every answer of the API says besides its content. */
+export const API_HEADERS: Headers = [['Cache-Control', 'no-store'], ...API];
+
 /** What helmet sets with these directives: the same for every request, so it is asked once. */
 function helmetWith(directives: Record<string, string[]>): Headers {
   const headers: [string, string][] = [];

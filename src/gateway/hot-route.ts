@@ -2,11 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { Access } from './access.js';
 import { Admission } from './admission.js';
+import { Connections } from './connections.js';
 import type { Middleware } from './edge.js';
 import type { Shortcut } from './http-server.js';
 import { JsonBodyPipe } from './json-body.js';
+import { GatewayMetrics } from './metrics.js';
 import { idempotencyKeyOf, OperationPipe } from './operation.js';
 import type { ProblemFilter } from './problem.filter.js';
+import { Refusing } from './refusing.js';
 import { RequestsController } from './requests.controller.js';
 
 const path = '/v1/requests';
@@ -14,7 +17,7 @@ const path = '/v1/requests';
 /**
  * `POST /v1/requests` past Express, whose router and middlewares cost more than the agreement on a request does. It has
  * what Nest would have done, by the same providers in the same order: edge, access, admission, pipes, controller, filter.
- * Anything unusual, a query or a preference among it, takes the usual way.
+ * Anything unusual, a query or a preference among it, takes the usual way. While there is no place, nobody is asked who they are.
  */
 export class HotRoute implements Shortcut {
   readonly #access: Access;
@@ -22,6 +25,7 @@ export class HotRoute implements Shortcut {
   readonly #body: JsonBodyPipe;
   readonly #operation: OperationPipe;
   readonly #controller: RequestsController;
+  readonly #refusing: Refusing;
 
   constructor(
     app: INestApplication,
@@ -33,6 +37,7 @@ export class HotRoute implements Shortcut {
     this.#body = app.get(JsonBodyPipe);
     this.#operation = app.get(OperationPipe);
     this.#controller = app.get(RequestsController);
+    this.#refusing = new Refusing(this.#admission.refusal(), app.get(Connections), app.get(GatewayMetrics));
   }
 
   takes({ method, url, headers }: IncomingMessage): boolean {
@@ -41,6 +46,10 @@ export class HotRoute implements Shortcut {
 
   handle(request: IncomingMessage, response: ServerResponse): void {
     Object.assign(request, { route: { path } }); // by which metrics know it
+    if (this.#admission.isFull && this.#refusing.takes(request)) {
+      this.#refusing.refuse(request, response);
+      return;
+    }
     this.edge(request, response, () => void this.#answer(request, response));
   }
 

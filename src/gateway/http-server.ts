@@ -12,6 +12,12 @@ const HEADER_BYTES_MAX = 16 * 1024;
 /** Longer than the 60 s after which load balancers commonly drop an idle connection: the gateway never closes first. */
 const KEEP_ALIVE_MS = 65_000;
 
+/**
+ * Connections that wait to be taken, at most; the system may have a lower limit. Where there is no room a client's system tries again
+ * only after 1, 3, 7 … s, which is longer than a gateway that is busy for a moment takes to refuse.
+ */
+const BACKLOG = 4096;
+
 /** Answers some requests without Express. */
 export interface Shortcut {
   takes(request: IncomingMessage): boolean;
@@ -49,6 +55,12 @@ export class GatewayHttpAdapter extends ExpressAdapter {
     );
     server.maxConnections = connectionsMax ?? Math.max(1024, 4 * inFlightMax);
     this.httpServer = server;
+  }
+
+  override listen(port: string | number, ...rest: unknown[]): Server {
+    const host = rest.find((one) => typeof one === 'string');
+    const onListening = rest.find((one) => typeof one === 'function') as (() => void) | undefined;
+    return (this.httpServer as Server).listen({ port: Number(port), host, backlog: BACKLOG }, onListening);
   }
 }
 

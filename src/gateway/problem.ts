@@ -115,7 +115,7 @@ export function problemAnswer(error: unknown): ProblemAnswer {
 /** Answers `error` on `response`, unless an answer has begun: then the connection is cut, for there is no other way to say it. */
 export function sendProblem(response: ServerResponse, error: unknown): ProblemAnswer {
   const answer = problemAnswer(error);
-  sentCodes.set(response, answer.code);
+  noteProblem(response, answer.code);
   if (response.headersSent) {
     response.destroy();
     return answer;
@@ -131,6 +131,11 @@ export function sendProblem(response: ServerResponse, error: unknown): ProblemAn
 }
 
 const sentCodes = new WeakMap<ServerResponse, ProblemCode>();
+
+/** Who answers a problem by itself says so, for `problemCodeOf`. */
+export function noteProblem(response: ServerResponse, code: ProblemCode): void {
+  sentCodes.set(response, code);
+}
 
 /** The code of the problem that was answered on `response`, if one was. */
 export function problemCodeOf(response: ServerResponse): ProblemCode | undefined {

@@ -85,6 +85,31 @@ describe('requests in flight', () => {
     expect(await accepted).toBe(200);
   });
 
+  it('are refused alike, whether anything about them is unusual or not, and counted alike', async () => {
+    const started = await start({ inFlightMax: 1 });
+    const gate = new Gate<Reply>();
+    started.client.onSubmit = () => gate.wait();
+    const accepted = post(started);
+    await until(() => gate.arrivals === 1);
+    const refused = async (more: Record<string, string>) => {
+      const headers = { 'Content-Type': 'application/json', ...more };
+      const answer = await fetch(`${started.gateway.url}/v1/requests`, { method: 'POST', headers, body: BODY });
+      const { instance, ...body } = (await answer.json()) as { readonly instance: string };
+      const { date, ...said } = Object.fromEntries(answer.headers);
+      expect(date).toBeDefined();
+      return { status: answer.status, said, instance, body };
+    };
+    const [plain, again, unusual] = [await refused({}), await refused({}), await refused({ Origin: 'http://o' })];
+    expect({ ...plain, instance: '' }).toEqual({ ...unusual, instance: '' });
+    expect(plain.status).toBe(429);
+    for (const { instance } of [plain, unusual]) expect(instance).toMatch(/^urn:uuid:[0-9a-f-]{36}$/);
+    expect(again.instance).not.toBe(plain.instance);
+    const { text } = await request(started.gateway.url).get('/metrics');
+    expect(text).toContain('{route="/v1/requests",method="POST",status="429",code="overloaded"} 3');
+    gate.open(exampleReply());
+    expect(await accepted).toBe(200);
+  });
+
   it('refused ones leave the connection usable, even with the body unread', async () => {
     const started = await start({ inFlightMax: 1 });
     const gate = new Gate<Reply>();
