@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { run } from './processes.mjs';
 import { progress } from './progress.mjs';
 
@@ -9,13 +9,21 @@ const INSTALLED = 'node_modules/.package-lock.json';
 /** Which lock file the installed packages are those of. */
 const STAMP = 'node_modules/.quorate-installed';
 
-/** Runs `npm ci` unless what is installed is what the lock file says. Throws with npm's own words when that fails. */
+/**
+ * Runs `npm ci` unless what is installed is what the lock file says. Throws with npm's own words when that fails, and
+ * when what is installed lies elsewhere.
+ */
 export async function installDependencies() {
   const wanted = createHash('sha256')
     .update(readFileSync(LOCK))
     .update(`${process.platform} ${process.arch}`)
     .digest('hex');
   if (isInstalled(wanted)) return;
+  if (lstatSync('node_modules', { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+    throw new Error(
+      'node_modules is a symbolic link: npm ci would empty the folder that it points to. Remove the link first.',
+    );
+  }
   const shown = progress('Installing dependencies (npm ci)');
   rmSync(STAMP, { force: true });
   const [command, ...args] = npm(

@@ -138,6 +138,6 @@ function checkCodings(request: IncomingMessage): void {
   }
   const transfer = request.headersDistinct['transfer-encoding'] ?? [];
   if (transfer.some((value) => value.trim().toLowerCase() !== 'chunked') || transfer.length > 1) {
-    throw new HttpProblem('not-implemented', 'The only transfer coding that is taken is chunked.');
+    throw new HttpProblem('unsupported-media-type', 'The only transfer coding that is taken is chunked.');
   }
 }

@@ -17,7 +17,6 @@ export type ProblemCode =
       | 'already-proposed'
       | 'unauthenticated'
       | 'forbidden'
-      | 'not-implemented'
       | 'no-quorum'
       | 'overloaded'
       | 'shutting-down'
@@ -49,7 +48,6 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemCode, Kind>> = {
   'unsupported-media-type': { status: 415, title: 'The content is of a type that is not taken' },
   overloaded: { status: 429, title: 'There are too many requests', retryAfterSeconds: 1 },
   internal: { status: 500, title: 'Something went wrong', fixedDetail: 'The log has the cause under this instance.' },
-  'not-implemented': { status: 501, title: 'The request needs what is not implemented' },
   'bus-unavailable': {
     status: 503,
     title: 'The cluster cannot be reached',

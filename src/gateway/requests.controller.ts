@@ -67,7 +67,6 @@ export class RequestsController {
     'request-too-large',
     'unsupported-media-type',
     'overloaded',
-    'not-implemented',
     'bus-unavailable',
     'shutting-down',
     'no-quorum',

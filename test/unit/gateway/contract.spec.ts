@@ -69,15 +69,14 @@ describe('every endpoint of the OpenAPI document', () => {
     body: fc.option(body, { nil: undefined }),
   });
 
-  it('answers generated input without a 5xx that is not documented, and as it is documented', async () => {
+  it('answers generated input as it is documented, and never with a 5xx', async () => {
     const seen = new Map<number, number>();
     await fc.assert(
       fc.asyncProperty(call, async ({ endpoint, ...rest }) => {
         const chosen = contract.endpoints[endpoint % contract.endpoints.length] ?? '';
         const { status } = await contract.ask(chosen, rest);
         seen.set(status, (seen.get(status) ?? 0) + 1);
-        // 501 is what an asynchronous request is answered with where there is no queue.
-        if (status >= 500) expect([status, chosen]).toEqual([501, 'post /v1/requests']);
+        expect(status).toBeLessThan(500);
       }),
       { seed, numRuns },
     );

@@ -22,7 +22,6 @@ describe('what the client throws', () => {
     ['log-collected', 410, { sequence: 3 }, {}],
     ['idempotency-conflict', 409, { id: 'ab' }, {}],
     ['overloaded', 429, { inFlightMax: 9 }, { 'retry-after': '1' }],
-    ['not-implemented', 501, {}, {}],
     ['bus-unavailable', 503, mayStillCommit, { 'retry-after': '1' }],
     ['shutting-down', 503, {}, { 'retry-after': '1' }],
     ['no-quorum', 504, mayStillCommit, {}],

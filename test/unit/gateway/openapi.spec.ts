@@ -47,7 +47,7 @@ describe('the OpenAPI document', () => {
       'get /v1/membership: 200 400 500 503',
       'get /v1/status: 200 400 500 503',
       'post /v1/requests/batch: 200 400 408 413 415 429 500 503',
-      'post /v1/requests: 200 400 408 409 413 415 429 500 501 503 504',
+      'post /v1/requests: 200 400 408 409 413 415 429 500 503 504',
     ]);
   });
 
