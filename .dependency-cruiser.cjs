@@ -22,7 +22,7 @@ const ROOMS = {
   // Edges bind the rest. The gateway reaches a cluster through `client` alone; the command line composes everything.
   gateway: ['access', 'client', 'config', 'crypto', 'pbft', 'ports', 'queue', 'state-machine', 'wire'],
   // What programs talk to a cluster with: over HTTP, or over a client of the bus that somebody else has opened.
-  sdk: ['client', 'crypto', 'wire'],
+  sdk: ['client', 'crypto', 'pbft', 'wire'],
   // Production code on simulated ports; only the command line knows it.
   simulator: ['client', 'crypto', 'memory', 'pbft', 'ports', 'replica', 'state-machine', 'wire'],
   cluster: ['config', 'crypto', 'enrolment', 'pbft', 'ports', 'redis', 'wire'],

@@ -12,6 +12,7 @@ import { WebhookPolicy } from '../queue/webhook-policy.js';
 import type { Connection } from '../redis/connection.js';
 import { Keys } from '../redis/keys.js';
 import { RedisRateLimiter } from '../redis/redis-rate-limiter.js';
+import { withSignatures } from '../state-machine/signed.js';
 import type { StateMachine } from '../state-machine/state-machine.js';
 import { openClusterClient, type OpenClient } from './open-client.js';
 import { openRedis, undo, type CleanUp } from './open-redis.js';
@@ -52,15 +53,16 @@ async function startGateway(
   cleanUp: CleanUp,
 ): Promise<RunningGateway> {
   const { client, name, folder, membership, logger } = await openClusterClient(settings, cleanUp);
+  const signable = withSignatures(machine, membership.digest);
   const queueRedis = await openRedis(settings.queueRedisUrl ?? '', cleanUp);
   const seal = new Seal(await readJoinToken(settings), settings.cluster);
-  const queue = await openRequests(settings, queueRedis, seal, client, machine, logger, cleanUp);
+  const queue = await openRequests(settings, queueRedis, seal, client, signable, logger, cleanUp);
   const access = await openAccess(settings, new RedisRateLimiter(queueRedis, new Keys(settings.cluster).rate), logger);
   cleanUp.push(() => access?.close());
   if (access === undefined && !isLoopback(settings.host)) {
     logger.warn({ host: settings.host }, 'everybody who reaches this address may do everything: see ACCESS_FILE');
   }
-  const options = { ...settings, stateMachine: machine, logger, queue, access: access?.control };
+  const options = { ...settings, stateMachine: signable, logger, queue, access: access?.control };
   const gateway = await createGateway(client, options);
   await gateway.listen();
   cleanUp.push(() => gateway.close());
@@ -79,7 +81,7 @@ async function openRequests(
   connection: Connection,
   seal: Seal,
   client: BusClient,
-  stateMachine: StateMachine<unknown>,
+  stateMachine: Pick<StateMachine<unknown>, 'operation'>,
   logger: Logger,
   cleanUp: CleanUp,
 ): Promise<AsyncRequests> {

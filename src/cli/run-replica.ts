@@ -152,7 +152,7 @@ async function takePart(
     names: membership.replicas.map((replica) => replica.name),
     genesisDigest: digest,
     epoch,
-    service: serviceOf(settings, machine, logger, onNondeterminism),
+    service: serviceOf(settings, machine, digest, logger, onNondeterminism),
     signer: new Ed25519Signer(folder.identity),
     verifier: new Ed25519Verifier(membership),
     outbox,
@@ -191,18 +191,20 @@ async function takePart(
 function serviceOf(
   { checkDeterminism }: Settings,
   machine: StateMachine<unknown>,
+  genesisDigest: Buffer,
   logger: Logger,
   onNondeterminism: ReplicaHost['onNondeterminism'],
 ): StateMachineService {
   const onDefect = (error: unknown): void => {
     logger.error({ err: error }, 'the state machine has failed at an operation');
   };
-  if (checkDeterminism !== true) return new StateMachineService(machine, onDefect);
-  return new StateMachineService(machine, onDefect, (found) => {
+  const report = (found: Nondeterminism): void => {
     const { message, ...rest } = found;
     logger[found.kind === 'differs' ? 'error' : 'warn'](rest, message);
     onNondeterminism?.(found);
-  });
+  };
+  const options = { genesisDigest, onNondeterminism: checkDeterminism === true ? report : undefined };
+  return new StateMachineService(machine, onDefect, options);
 }
 
 function configurationOf(settings: Settings, { n, genesis }: Membership, self: ReplicaIndex): Configuration {

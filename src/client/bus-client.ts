@@ -22,6 +22,7 @@ import { KeyedReplies } from './keyed-replies.js';
 import { QueryRound } from './query-round.js';
 import { ReplicaWatch } from './replica-watch.js';
 import { ReplyReader } from './reply-reader.js';
+import { keyedTimestamp } from '../wire/bundle.js';
 import { Submission } from './submission.js';
 
 /** How often deadlines and re-sending are looked at, milliseconds. */
@@ -29,7 +30,6 @@ export const clientTickMs = 25;
 /** A read waits so long for matching answers before it is ordered instead. */
 const queryPatienceMs = 250;
 const keyCharactersMax = 256;
-const keyedTimestamp = 1;
 
 export interface BusClientOptions {
   readonly membership: Membership;

@@ -1,8 +1,8 @@
 import { canonicalJson, type Json } from '../wire/json.js';
 import {
-  decodeOperation,
   executeOperation,
   type Circumstances,
+  type DecodedOperation,
   type OnDefect,
   type TransactionalState,
 } from '../state-machine/execute.js';
@@ -52,6 +52,7 @@ export class DeterminismCheck {
 
   constructor(
     private readonly machine: StateMachine<unknown>,
+    private readonly decode: (operation: Uint8Array) => DecodedOperation | undefined,
     private readonly report: (found: Nondeterminism) => void,
   ) {}
 
@@ -70,8 +71,7 @@ export class DeterminismCheck {
   }
 
   private run(state: RecordedState, bytes: Uint8Array, circumstances: Circumstances, onDefect: OnDefect): Outcome {
-    const decoded = decodeOperation(this.machine, bytes);
-    const result = executeOperation(this.machine, state, decoded, circumstances, onDefect);
+    const result = executeOperation(this.machine, state, this.decode(bytes), circumstances, onDefect);
     return { result, writes: state.writes };
   }
 

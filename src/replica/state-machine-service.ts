@@ -39,6 +39,13 @@ class ResultBook {
   }
 }
 
+export interface ServiceOptions {
+  /** The cluster that users sign for: must be there where the machine knows of signatures. */
+  readonly genesisDigest?: Uint8Array | undefined;
+  /** Has every operation executed twice, and is told of those that do not come to the same. For development. */
+  readonly onNondeterminism?: ((found: Nondeterminism) => void) | undefined;
+}
+
 /** A user's state machine over a Merkle state, as the protocol wants it. */
 export class StateMachineService implements Service {
   private readonly state = new MerkleState();
@@ -48,23 +55,28 @@ export class StateMachineService implements Service {
   private readonly decoded = new WeakMap<Uint8Array, DecodedOperation>();
   private readonly results = new ResultBook();
 
+  private readonly decode: (operation: Uint8Array) => DecodedOperation | undefined;
   private readonly check: DeterminismCheck | undefined;
 
   constructor(
     private readonly machine: StateMachine<unknown>,
     /** Told what the state machine must not do. */
     private readonly onDefect: OnDefect,
-    /** Has every operation executed twice, and is told of those that do not come to the same. For development. */
-    onNondeterminism?: (found: Nondeterminism) => void,
+    { genesisDigest, onNondeterminism }: ServiceOptions = {},
   ) {
-    this.check = onNondeterminism === undefined ? undefined : new DeterminismCheck(machine, onNondeterminism);
+    if (machine.signatures !== undefined && genesisDigest === undefined) {
+      throw new TypeError('what users have signed can be checked only for a cluster');
+    }
+    this.decode = (operation) => decodeOperation(machine, operation, genesisDigest);
+    this.check =
+      onNondeterminism === undefined ? undefined : new DeterminismCheck(machine, this.decode, onNondeterminism);
   }
 
   execute(
-    { client, operation, digest: requestDigest }: Request,
+    { client, timestamp, operation, digest: requestDigest }: Request,
     { sequence, time }: { readonly sequence: SequenceNumber; readonly time: number },
   ): { result: Uint8Array; resultDigest: Digest } {
-    const circumstances = { client, sequence, time, requestDigest };
+    const circumstances = { client, timestamp, sequence, time, requestDigest };
     return this.results.of(this.resultOf(operation, circumstances));
   }
 
@@ -82,7 +94,7 @@ export class StateMachineService implements Service {
   }
 
   isValidOperation(operation: Uint8Array): boolean {
-    const decoded = decodeOperation(this.machine, operation);
+    const decoded = this.decode(operation);
     if (decoded !== undefined) this.decoded.set(operation, decoded);
     return decoded !== undefined;
   }
@@ -100,6 +112,6 @@ export class StateMachineService implements Service {
     const decoded = this.decoded.get(operation);
     this.decoded.delete(operation);
     if (check !== undefined) return check.execute(state, operation, circumstances, onDefect);
-    return executeOperation(machine, state, decoded ?? decodeOperation(machine, operation), circumstances, onDefect);
+    return executeOperation(machine, state, decoded ?? this.decode(operation), circumstances, onDefect);
   }
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { ClusterStatus, QueryAnswer } from '../client/cluster-client.js';
 import type { MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
@@ -18,6 +19,13 @@ export interface SubmitCallOptions extends CallOptions {
    * random one for each call, so that its own retries are safe.
    */
   readonly idempotencyKey?: string | undefined;
+  /**
+   * The user's own Ed25519 private key. Replicas check the signature, and that it is for this cluster and this key, so that no gateway
+   * can make up, alter or repeat an operation in the user's name. The state machine must know of signatures (`StateMachine.signatures`). The
+   * signature holds until the deadline and a minute more: whoever submits anew under the same key later gets `idempotency-conflict` where
+   * the first one was executed.
+   */
+  readonly signWith?: KeyObject | undefined;
 }
 
 export interface QueryCallOptions extends CallOptions {

@@ -17,6 +17,7 @@ import {
 } from './client.js';
 import { followEvents } from './event-feed.js';
 import { Http, type HttpCall } from './http.js';
+import { signedOperation } from './signing.js';
 import { pinned, ReceiptChecker, type Trust } from './receipts.js';
 
 /** The longest wait that a timer takes, milliseconds. */
@@ -84,11 +85,12 @@ class HttpClient extends QuorateClient {
     if (!/^[ -~]{1,256}$/.test(idempotencyKey)) {
       throw new QuorateError('invalid-request', 'an idempotency key has 1 to 256 printable ASCII characters');
     }
-    const headers = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey };
-    const init = { method: 'POST', headers, body: `{"operation":${textOf(operation)}}` };
-    const text = await this.ask({ path: '/v1/requests', init }, options);
     const executedUnder = this.owner === undefined ? idempotencyKey : keyOfOwner(this.owner, idempotencyKey);
-    this.receipts.checkReply(text, operation, executedUnder);
+    const sent = await this.signed(operation, executedUnder, options);
+    const headers = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey };
+    const init = { method: 'POST', headers, body: `{"operation":${textOf(sent)}}` };
+    const text = await this.ask({ path: '/v1/requests', init }, options);
+    this.receipts.checkReply(text, sent, executedUnder);
     return JSON.parse(text) as Reply;
   }
 
@@ -125,6 +127,15 @@ class HttpClient extends QuorateClient {
   override close(): Promise<void> {
     this.closing.abort(new QuorateError('shutting-down', 'the client was closed'));
     return Promise.resolve();
+  }
+
+  private async signed(operation: Json, executedUnder: string, options: SubmitCallOptions): Promise<Json> {
+    const { signWith, deadlineMs = this.deadlineMs } = options;
+    if (signWith === undefined) return operation;
+    textOf(operation); // what is no JSON is refused before anybody is asked
+    const { genesisDigest } = this.receipts;
+    const status = await this.status(options);
+    return signedOperation(operation, { signWith, executedUnder, genesisDigest, deadlineMs, status });
   }
 
   private async ask(call: Pick<HttpCall, 'path' | 'init'>, options: CallOptions): Promise<string> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ClusterClient, ClusterStatus, QueryAnswer } from '../client/cluster-client.js';
 import { parseMembership, type MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
@@ -11,7 +12,11 @@ import {
   type QueryCallOptions,
   type SubmitCallOptions,
 } from './client.js';
+import { signedOperation } from './signing.js';
 import { ReceiptChecker } from './receipts.js';
+
+/** How long a signature holds, but for its grace, where the call names no deadline, milliseconds. */
+const deadlineDefaultMs = 30_000;
 
 /** A client of the bus in the form of the SDK. `stop` lets go of it and of what it stands on. */
 export function overBus(client: ClusterClient, stop: () => Promise<void>): QuorateClient {
@@ -35,8 +40,17 @@ class OverBus extends QuorateClient {
   }
 
   override submit(operation: Json, options: SubmitCallOptions = {}): Promise<Reply> {
-    const { idempotencyKey, deadlineMs, signal } = options;
-    return unlessAborted(signal, () => this.client.submit(operation, { idempotencyKey, deadlineMs }));
+    const { deadlineMs, signal, signWith } = options;
+    return unlessAborted(signal, () => {
+      if (signWith === undefined) {
+        return this.client.submit(operation, { idempotencyKey: options.idempotencyKey, deadlineMs });
+      }
+      const { idempotencyKey = randomUUID() } = options;
+      const signing = { signWith, executedUnder: idempotencyKey, genesisDigest: this.receipts.genesisDigest };
+      const holdsMs = deadlineMs ?? deadlineDefaultMs;
+      const signed = signedOperation(operation, { ...signing, deadlineMs: holdsMs, status: this.client.status() });
+      return this.client.submit(signed, { idempotencyKey, deadlineMs });
+    });
   }
 
   override query(key: string, options: QueryCallOptions = {}): Promise<QueryAnswer> {

@@ -55,8 +55,11 @@ function documentOf(membership: MembershipDocument | string): unknown {
 /** Verifies receipts against one membership. */
 export class ReceiptChecker {
   readonly document: MembershipDocument;
+  /** 32 bytes. */
+  readonly genesisDigest: Uint8Array;
 
   constructor(private readonly membership: Membership) {
+    this.genesisDigest = membership.digest;
     this.document = membershipDocument(membership);
   }
 

@@ -1,8 +1,10 @@
+import type { SignedOperation } from '../crypto/signed-operation.js';
 import { limits } from '../pbft/configuration.js';
 import { InvariantViolation } from '../pbft/invariant.js';
 import type { Json } from '../wire/json.js';
 import { isCanonicalText, jsonText } from './json-value.js';
 import { AgreedRandom, type Occasion } from './agreed-random.js';
+import { sealFault, unsealed } from './signed.js';
 import {
   OperationRejected,
   type OperationContext,
@@ -23,11 +25,14 @@ const utf8 = new TextEncoder();
 /** An operation as the machine's schema gives it. Executed once: the machine may keep and change what is in it. */
 export interface DecodedOperation {
   readonly operation: unknown;
+  /** Its user's signature, verified. */
+  readonly seal?: SignedOperation | undefined;
 }
 
 /** All that was agreed about an operation, besides what it says. */
 export interface Circumstances extends Occasion {
   readonly client: string;
+  readonly timestamp: number;
 }
 
 /** A state whose writes are made between `begin` and `commit`, or are undone by `rollback`. */
@@ -50,9 +55,14 @@ export function executeOperation(
   onDefect: OnDefect,
 ): string {
   if (decoded === undefined) return failure('invalid-operation', 'the state machine does not know this operation');
+  const fault = decoded.seal === undefined ? undefined : sealFault(decoded.seal, circumstances);
+  if (fault !== undefined) return failure(fault.code, fault.message);
   state.begin();
   try {
-    const result = encodeResult(machine.apply(decoded.operation, contextOf(circumstances, state)), onDefect);
+    const result = encodeResult(
+      machine.apply(decoded.operation, contextOf(circumstances, state, decoded.seal?.signer)),
+      onDefect,
+    );
     state.commit();
     return result;
   } catch (error) {
@@ -84,29 +94,35 @@ export function answerQuery(
 
 /**
  * The operation in `bytes`, if they are one that `machine` executes: canonical JSON (hence without doubled keys, white
- * space or numbers that a double does not hold), within the limits, and as the machine's schema wants it. A backup asks
- * before it prepares.
+ * space or numbers that a double does not hold), within the limits, as the machine's schema wants it, and, where the machine knows
+ * of signatures, signed for the cluster of this genesis or not at all. A backup asks before it prepares.
  */
-export function decodeOperation(machine: StateMachine<unknown>, bytes: Uint8Array): DecodedOperation | undefined {
+export function decodeOperation(
+  machine: StateMachine<unknown>,
+  bytes: Uint8Array,
+  genesisDigest?: Uint8Array,
+): DecodedOperation | undefined {
   const decoded = decodeCanonical(bytes);
   if (decoded === undefined) return undefined;
   try {
-    const checked = machine.operation['~standard'].validate(decoded.value);
+    const asked = unsealed(machine, decoded.value, genesisDigest);
+    if (typeof asked === 'string') return undefined;
+    const checked = machine.operation['~standard'].validate(asked.operation);
     if (checked instanceof Promise) {
       checked.catch(() => undefined); // zod answers so when a check of the schema throws
       return undefined;
     }
-    return checked.issues === undefined ? { operation: checked.value } : undefined;
+    return checked.issues === undefined ? { operation: checked.value, seal: asked.seal } : undefined;
   } catch {
     return undefined; // a schema that throws has not accepted it
   }
 }
 
-function contextOf(circumstances: Circumstances, state: State): OperationContext {
+function contextOf(circumstances: Circumstances, state: State, signer: string | undefined): OperationContext {
   const { client, sequence, time } = circumstances;
   const chance = new AgreedRandom(circumstances);
   const randomBytes = (count: number): Uint8Array => chance.bytes(count);
-  return { client, sequence, time, state, random: () => chance.number(), randomBytes };
+  return { client, signer, sequence, time, state, random: () => chance.number(), randomBytes };
 }
 
 /** The JSON value whose canonical encoding `bytes` are. */

@@ -23,6 +23,8 @@ export interface OperationContext {
   readonly sequence: number;
   /** The client that submitted the operation. */
   readonly client: string;
+  /** The public key, canonical base64, of the user who has signed the operation; `undefined` when nobody has. */
+  readonly signer: string | undefined;
   /**
    * A number from 0 to below 1, as `Math.random` gives, but the same at every replica; another with each call. It follows from
    * the agreed order and time and from the request, so whoever proposes these can try until they like what comes out: good for
@@ -46,6 +48,12 @@ export interface StateMachine<Operation = Json> {
   readonly name: string;
   /** Checks operations at the gateway and again at every backup. Must be synchronous, and refuse unknown fields. */
   readonly operation: StandardSchemaV1<unknown, Operation>;
+  /**
+   * Whether users may (`optional`) or must (`required`) sign operations with keys of their own; `context.signer` is then who has. Every
+   * replica checks each signature, and that it is for this cluster and this very request. Without it nobody can. A rule
+   * like all others: where it changes, `name` must.
+   */
+  readonly signatures?: 'optional' | 'required' | undefined;
   /**
    * Executes one operation that `operation` has accepted.
    * @throws {OperationRejected} to answer with an error and leave the state as it was.

@@ -51,7 +51,11 @@ export function decodeBundleBody(body: Buffer, frameSize: number): { credential:
   return { credential, bundle };
 }
 
+/** The client that an idempotency key is (rule 12), and its only timestamp. */
+export const keyedClientPattern = /^key:[0-9a-f]{64}$/;
+export const keyedTimestamp = 1;
+
 /** A gateway speaks for itself, and for whoever shows it an idempotency key. */
 export function maySpeakFor(gateway: string, client: string): boolean {
-  return client === gateway || /^key:[0-9a-f]{64}$/.test(client);
+  return client === gateway || keyedClientPattern.test(client);
 }

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -12,11 +13,24 @@ import {
   QuorateClient,
   ReplicaModule,
   type EmbeddedReplica,
+  type Json,
+  type OperationContext,
 } from '../../src/index.js';
+import { freePort } from '../../src/cluster/ports.js';
 import { startTestRedis, type TestRedis } from '../support/redis-server.js';
 import { temporaryFolder, testTimeoutMs } from './support.js';
 
 jest.setTimeout(testTimeoutMs);
+
+/** The key-value service, which says who has signed. */
+class SignedKeyValue extends KeyValue {
+  readonly signatures = 'optional';
+
+  override apply(operation: Parameters<KeyValue['apply']>[0], context: OperationContext): Json {
+    const result = super.apply(operation, context) as Record<string, Json>;
+    return context.signer === undefined ? result : { ...result, signer: context.signer };
+  }
+}
 
 @Module({})
 class Part {}
@@ -29,6 +43,8 @@ describe('a cluster inside other programs', () => {
   let folder: string;
   let replicas: readonly EmbeddedReplica[];
   let app: INestApplicationContext;
+  let port: number;
+  const gatewayUrl = () => `http://127.0.0.1:${port}`;
   const context = { logger: false, abortOnError: false } as const;
 
   const shared = () => ({
@@ -36,17 +52,23 @@ describe('a cluster inside other programs', () => {
     dataDir: folder,
     cluster: 'embedded',
     logLevel: 'silent' as const,
-    stateMachine: KeyValue,
+    stateMachine: SignedKeyValue,
   });
 
   beforeAll(async () => {
     redis = await startTestRedis();
     folder = await temporaryFolder();
+    port = await freePort();
     const replica = {
       module: Part,
       imports: [ReplicaModule.forRootAsync({ useFactory: () => ({ ...shared(), replicaId: 'd' }) })],
     };
-    const gateway = GatewayModule.forRoot({ ...shared(), stateMachine: new KeyValue(), gatewayId: 'front', port: 0 });
+    const gateway = GatewayModule.forRoot({
+      ...shared(),
+      stateMachine: new SignedKeyValue(),
+      gatewayId: 'front',
+      port,
+    });
     const root = { module: Whole, imports: [replica, gateway] };
     [replicas, app] = await Promise.all([
       Promise.all(['a', 'b', 'c'].map((replicaId) => createReplica({ ...shared(), replicaId }))),
@@ -78,6 +100,41 @@ describe('a cluster inside other programs', () => {
     const aborted = AbortSignal.abort(new Error('enough'));
     await expect(client.submit({ op: 'increment', key: 'n' }, { signal: aborted })).rejects.toThrow('enough');
     await client.close();
+  });
+
+  it("executes what a user has signed in the user's name, over HTTP and over the bus, and no copy of it", async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const signer = Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url').toString('base64');
+    const inside = app.get(QuorateClient);
+    const { membership } = inside;
+    const http = await connect({ url: gatewayUrl(), membership });
+    const result = { ok: true, value: 1, signer };
+    const overHttp = await http.submit({ op: 'increment', key: 'signed-a' }, { signWith: privateKey });
+    const overBus = await inside.submit({ op: 'increment', key: 'signed-b' }, { signWith: privateKey });
+    expect([overHttp.result, overBus.result]).toEqual([result, result]);
+    expect((await inside.submit({ op: 'increment', key: 'plain' })).result).toEqual({ ok: true, value: 1 });
+
+    const envelope = async (operation: Json): Promise<Json> => {
+      let sent: Json = null;
+      const spied = await connect({
+        ...{ url: gatewayUrl(), membership },
+        fetch: (...call) => {
+          const { body } = call[1] ?? {};
+          if (typeof body === 'string') sent = (JSON.parse(body) as { operation: Json }).operation;
+          return fetch(...call);
+        },
+      });
+      await spied.submit(operation, { signWith: privateKey });
+      return sent;
+    };
+    const copied = await envelope({ op: 'increment', key: 'signed-a' });
+    const refused = { ok: false, error: { code: 'signed-for-another-key', message: expect.any(String) } };
+    expect((await http.submit(copied)).result).toEqual(refused);
+    const altered = structuredClone(copied) as { $signed: { operation: Json } };
+    altered.$signed.operation = { op: 'increment', key: 'signed-a', by: 1000 };
+    await expect(http.submit(altered as unknown as Json)).rejects.toMatchObject({ code: 'invalid-request' });
+    expect(await inside.query('signed-a')).toMatchObject({ value: 2 });
+    await http.close();
   });
 
   it('refuses a second replica with the same identity, and what is no setting', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ed25519 } from '@noble/curves/ed25519.js';
-import { createPublicKey, verify } from 'node:crypto';
-import { generateIdentity, publicKeyFromRaw } from '../../../src/crypto/ed25519.js';
+import { createHash, createPublicKey, verify } from 'node:crypto';
+import { generateIdentity, publicKeyFromRaw, sign, verifyUnderShownKey } from '../../../src/crypto/ed25519.js';
 import { assertSoundPublicKey, publicKeyFault } from '../../../src/crypto/public-key.js';
 import { QuorateError } from '../../../src/errors.js';
 
@@ -96,5 +96,40 @@ describe('soundness of public keys (rule 6)', () => {
     const signature = Buffer.concat([hex(smallOrder[0] ?? ''), Buffer.alloc(32)]);
     expect(verify(null, Buffer.from('anything'), uncheckedKey(secondIdentity), signature)).toBe(isLenient);
     expect(publicKeyFault(secondIdentity)).toBeDefined();
+  });
+});
+
+describe('a key that comes with its message (rule 6)', () => {
+  const message = Buffer.from('agree on 8888');
+
+  it('verifies what its owner has signed, and nothing else', () => {
+    const { privateKey, rawPublicKey } = generateIdentity();
+    const signature = sign(privateKey, message);
+    expect(verifyUnderShownKey(rawPublicKey, message, signature)).toBe(true);
+    expect(verifyUnderShownKey(rawPublicKey, Buffer.from('agree on 1111'), signature)).toBe(false);
+    expect(verifyUnderShownKey(generateIdentity().rawPublicKey, message, signature)).toBe(false);
+    expect(verifyUnderShownKey(rawPublicKey.subarray(1), message, signature)).toBe(false);
+    expect(verifyUnderShownKey(rawPublicKey, message, signature.subarray(1))).toBe(false);
+  });
+
+  it.each([...smallOrder, ...nonCanonical, `02${'00'.repeat(31)}`])('is not %s', (encoding) => {
+    for (const first of smallOrder) {
+      const signature = Buffer.concat([hex(first), Buffer.alloc(32)]);
+      expect(verifyUnderShownKey(hex(encoding), message, signature)).toBe(false);
+    }
+  });
+
+  it('has no signature that begins with a point of small order, whatever its torsion: versions of Node.js differ there', () => {
+    const scalar = 5n;
+    for (const torsion of smallOrder) {
+      const key = ed25519.Point.BASE.multiply(scalar).add(ed25519.Point.fromHex(torsion)).toBytes();
+      for (const first of smallOrder) {
+        const hash = createHash('sha512').update(hex(first)).update(key).update(message).digest();
+        const { ORDER: order } = ed25519.Point.Fn;
+        const s = (BigInt(`0x${Buffer.from(hash).reverse().toString('hex')}`) * scalar) % order;
+        const signature = Buffer.concat([hex(first), Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse()]);
+        expect(verifyUnderShownKey(key, message, signature)).toBe(false);
+      }
+    }
   });
 });

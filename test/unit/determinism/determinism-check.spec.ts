@@ -9,7 +9,13 @@ import { MerkleState } from '../../../src/state-machine/merkle-state.js';
 import { OperationRejected, type StateMachine } from '../../../src/state-machine/state-machine.js';
 import { canonicalJsonBytes, type Json } from '../../../src/wire/json.js';
 
-const circumstances = { client: 'gateway-1', sequence: 7, time: 1_000, requestDigest: digest('ab'.repeat(32)) };
+const circumstances = {
+  client: 'gateway-1',
+  timestamp: 1,
+  sequence: 7,
+  time: 1_000,
+  requestDigest: digest('ab'.repeat(32)),
+};
 const operation = z.looseObject({ op: z.string() });
 
 function machine(apply: StateMachine<z.infer<typeof operation>>['apply'], schema = operation): StateMachine<unknown> {
@@ -21,7 +27,11 @@ function checked(under: StateMachine<unknown>) {
   const found: Nondeterminism[] = [];
   const defects: unknown[] = [];
   const state = new MerkleState();
-  const check = new DeterminismCheck(under, (one) => found.push(one));
+  const check = new DeterminismCheck(
+    under,
+    (bytes) => decodeOperation(under, bytes),
+    (one) => found.push(one),
+  );
   const run = (asked: Json = { op: 'do' }): Json => {
     const result = check.execute(state, canonicalJsonBytes(asked), circumstances, (error) => defects.push(error));
     return JSON.parse(result) as Json;

@@ -15,7 +15,13 @@ const fail = (error: unknown): never => {
 /** A machine with its state, run as a replica runs it. */
 function running(machine: StateMachine<unknown>) {
   const state = new MerkleState();
-  const circumstances = { time: 1, sequence: 1, client: 'gateway-1', requestDigest: digest('ab'.repeat(32)) };
+  const circumstances = {
+    time: 1,
+    sequence: 1,
+    client: 'gateway-1',
+    timestamp: 1,
+    requestDigest: digest('ab'.repeat(32)),
+  };
   return {
     apply: (operation: Json): Json =>
       JSON.parse(

@@ -15,6 +15,7 @@ const circumstances = {
   time: 1_700_000_000_000,
   sequence: 7,
   client: 'gateway-1',
+  timestamp: 1,
   requestDigest: digest('ab'.repeat(32)),
 };
 
@@ -50,7 +51,7 @@ describe('executing an operation', () => {
     expect(execute(machine, { hello: 'world' }, state).text).toBe('{"a":[1e-7],"z":0}');
     const { client, sequence, time } = circumstances;
     const chance = { random: expect.any(Function), randomBytes: expect.any(Function) };
-    expect(seen).toEqual([{ hello: 'world' }, { client, sequence, time, state, ...chance }]);
+    expect(seen).toEqual([{ hello: 'world' }, { client, sequence, time, state, signer: undefined, ...chance }]);
     expect(state.get('a')).toBe(1);
   });
 

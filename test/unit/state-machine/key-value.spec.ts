@@ -11,7 +11,13 @@ const service = new KeyValueService();
 function store() {
   const state = new MerkleState();
   const run = (operation: Json): Json => {
-    const circumstances = { time: 0, sequence: 1, client: 'test', requestDigest: digest('ab'.repeat(32)) };
+    const circumstances = {
+      time: 0,
+      sequence: 1,
+      client: 'test',
+      timestamp: 1,
+      requestDigest: digest('ab'.repeat(32)),
+    };
     const result = executeOperation(
       service,
       state,

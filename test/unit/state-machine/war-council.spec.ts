@@ -15,7 +15,13 @@ describe('the war council', () => {
     const state = new MerkleState();
     const agree = (warTime: number) => {
       const operation = canonicalJsonBytes({ op: 'agree', warTime });
-      const circumstances = { time: 0, sequence: 1, client: 'Apple', requestDigest: digest('ab'.repeat(32)) };
+      const circumstances = {
+        time: 0,
+        sequence: 1,
+        client: 'Apple',
+        timestamp: 1,
+        requestDigest: digest('ab'.repeat(32)),
+      };
       return JSON.parse(
         executeOperation(council, state, decodeOperation(council, operation), circumstances, fail),
       ) as Json;
