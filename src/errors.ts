@@ -16,6 +16,7 @@ export const QUORATE_ERROR_CODES = [
   'overloaded',
   'shutting-down',
   'bus-unavailable',
+  'issuer-unavailable',
   'unsafe-redis',
   'identity-in-use',
   'identity-mismatch',

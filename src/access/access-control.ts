@@ -30,7 +30,8 @@ export class AccessControl {
 
   /**
    * Who sends this `Authorization`.
-   * @throws {QuorateError} `unauthenticated`; `forbidden` for a genuine token whose subject has no rights here
+   * @throws {QuorateError} `unauthenticated`; `forbidden` for a genuine token whose subject has no rights here;
+   *   `issuer-unavailable`
    */
   async identify(authorization: string | undefined): Promise<Principal> {
     const token = /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
@@ -46,6 +47,7 @@ export class AccessControl {
     }
     if (tokens === undefined) throw unauthenticated('The bearer token is no API key.');
     const name = await tokens(token).catch((error: unknown) => {
+      if (error instanceof QuorateError) throw error;
       throw unauthenticated('The token is not genuine, not for this service, or its time is over.', error);
     });
     const known = rules();

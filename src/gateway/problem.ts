@@ -21,6 +21,7 @@ export type ProblemCode =
       | 'overloaded'
       | 'shutting-down'
       | 'bus-unavailable'
+      | 'issuer-unavailable'
       | 'internal'
     >
   | 'request-timeout';
@@ -53,6 +54,12 @@ export const PROBLEM_KINDS: Readonly<Record<ProblemCode, Kind>> = {
     title: 'The cluster cannot be reached',
     retryAfterSeconds: 1,
     fixedDetail: 'The bus between the gateway and the replicas does not answer.',
+  },
+  'issuer-unavailable': {
+    status: 503,
+    title: 'Nobody can tell who asks',
+    retryAfterSeconds: 1,
+    fixedDetail: 'The keys of the issuer of tokens cannot be fetched.',
   },
   'shutting-down': { status: 503, title: 'The gateway is shutting down', retryAfterSeconds: 1 },
   'no-quorum': { status: 504, title: 'Too few replicas agreed in time' },

@@ -9,7 +9,13 @@ const backoffBaseMs = 100;
 const backoffMaxMs = 5_000;
 
 /** What may be better in a moment. Whatever is sent again is idempotent: it reads, or it has its key. */
-const PASSING: ReadonlySet<QuorateErrorCode> = new Set(['overloaded', 'bus-unavailable', 'shutting-down', 'no-quorum']);
+const PASSING: ReadonlySet<QuorateErrorCode> = new Set([
+  'overloaded',
+  'bus-unavailable',
+  'issuer-unavailable',
+  'shutting-down',
+  'no-quorum',
+]);
 
 const problemSchema = z.looseObject({ code: z.string(), detail: z.string() });
 

@@ -23,6 +23,7 @@ describe('what the client throws', () => {
     ['idempotency-conflict', 409, { id: 'ab' }, {}],
     ['overloaded', 429, { inFlightMax: 9 }, { 'retry-after': '1' }],
     ['bus-unavailable', 503, mayStillCommit, { 'retry-after': '1' }],
+    ['issuer-unavailable', 503, {}, { 'retry-after': '1' }],
     ['shutting-down', 503, {}, { 'retry-after': '1' }],
     ['no-quorum', 504, mayStillCommit, {}],
   ])('%s is answered with %d', async (code, status, details, headers) => {
@@ -31,7 +32,7 @@ describe('what the client throws', () => {
     const answer = await request(gateway.url).post('/v1/requests').send(PUT).expect(status);
     const problem = problemIn(answer);
     expect(problem).toMatchObject({ ...details, code });
-    if (code !== 'bus-unavailable') expect(problem.detail).toBe('Words for the caller.');
+    if (!code.endsWith('-unavailable')) expect(problem.detail).toBe('Words for the caller.');
     expect(answer.headers).toMatchObject(headers);
     expect(logged.map(({ message }) => message)).not.toContain('a request failed');
   });
