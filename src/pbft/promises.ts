@@ -24,9 +24,14 @@ export class Promises {
    * replica that entered a view, and whose log was then lost, may find itself in a view below.
    */
   allow(kind: PhaseMessage['kind'], view: View, place: SequenceNumber, digest: Digest): boolean {
-    if (view < (this.latest.get(place) ?? 0)) return false;
+    if (this.hasSpokenLater(view, place)) return false;
     const said = this.byPlace.get(place)?.get(`${kind}:${view}`);
     return said === undefined || said === digest;
+  }
+
+  /** Whether anything was said there in a later view: then nothing may be said in this one. */
+  hasSpokenLater(view: View, place: SequenceNumber): boolean {
+    return view < (this.latest.get(place) ?? 0);
   }
 
   /** The last sequence number for which a message of this kind was said in `view`; 0 for none. */

@@ -18,6 +18,7 @@ export function propose(core: Core): void {
     if (inFlight >= instancesInFlightMax || place > core.highWaterMark) return;
     if (inFlight >= unfilledInFlightMax && core.requests.waitingOperations < batchSize) return;
     if (lacksBatch(core, place)) return;
+    if (core.promises.hasSpokenLater(core.view, place)) return; // our log was set back: the others are further, or will change the view
     const time = Math.max(core.now, timeBefore(core, place));
     if (time > core.now + limits.clockToleranceMs) return; // our clock is so far behind that no backup would prepare
     const bundles = core.requests.take(place, batchSize);

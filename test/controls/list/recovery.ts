@@ -46,7 +46,7 @@ export const recovery: readonly Control[] = [
     edits: [
       {
         file: 'src/pbft/promises.ts',
-        find: 'if (view < (this.latest.get(place) ?? 0)) return false;',
+        find: 'if (this.hasSpokenLater(view, place)) return false;',
         replace: '',
       },
       {

@@ -176,6 +176,14 @@ describe('a promise', () => {
     expect(votes(primary.submit(ask('c', 1))).map(({ sequence }) => sequence)).toEqual([4]);
   });
 
+  it('of a later view keeps the primary of this one, whose log is lost, from proposing there (seed 309790)', () => {
+    const later = { ...prepare(0, proposal(2)), view: view(1) };
+    const primary = having(later);
+    primary.tick();
+    const places = [1, 2, 3].flatMap((timestamp) => votes(primary.submit(ask('c', timestamp))));
+    expect(places.map(({ sequence }) => sequence)).toEqual([1]);
+  });
+
   it('of an earlier view does not hold up the primary of this one', () => {
     const primary = having(proposal(5));
     primary.step({ kind: 'restore-view', message: newViewFrom([1, 2, 3].map((one) => viewChange(one, 4))) });
