@@ -9,7 +9,6 @@ export const QUORATE_ERROR_CODES = [
   'unsupported-media-type',
   'idempotency-conflict',
   'already-proposed',
-  'not-implemented',
   'unauthenticated',
   'forbidden',
   'no-quorum',

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { ClusterClient } from '../client/cluster-client.js';
+import { Feed } from '../client/feed.js';
 import { Access, AccessGuard } from './access.js';
 import { Admission, AdmissionGuard } from './admission.js';
 import { BatchController } from './batch.controller.js';
@@ -9,7 +10,6 @@ import { Connections } from './connections.js';
 import { JsonBodyPipe } from './json-body.js';
 import { EventStreams } from './events/event-streams.js';
 import { EventsController } from './events/events.controller.js';
-import { Feed } from './events/feed.js';
 import { GatewayMetrics } from './metrics.js';
 import { OperatingController } from './operating.controller.js';
 import { OperationPipe } from './operation.js';
@@ -48,7 +48,7 @@ export class GatewayModule {
         Admission,
         AdmissionGuard,
         EventStreams,
-        Feed,
+        { provide: Feed, useFactory: () => new Feed(client) },
         GatewayMetrics,
         JsonBodyPipe,
         OperationPipe,

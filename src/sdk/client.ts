@@ -64,9 +64,10 @@ export abstract class QuorateClient {
    */
   abstract query(key: string, options?: QueryCallOptions): Promise<QueryAnswer>;
   /**
-   * What happens in the cluster, batch after batch without a gap; reconnects and resumes by itself. Over HTTP only.
+   * What happens in the cluster, batch after batch without a gap; reconnects and resumes by itself. Over the bus each batch was verified
+   * by its certificate; over HTTP it rests on the gateway's word.
    * @throws {QuorateError} `log-collected` when the log no longer reaches back so far (`details.availableFrom` tells from where
-   *   it does); `not-implemented` over the bus
+   *   it does)
    */
   abstract events(options?: EventsOptions): AsyncIterableIterator<ClusterEvent>;
   /**

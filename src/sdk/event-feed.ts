@@ -12,6 +12,12 @@ const silenceMs = 45_000;
 const backoffBaseMs = 250;
 const backoffMaxMs = 10_000;
 
+/** @throws {QuorateError} `invalid-request` */
+export function checkAfter(after: number | undefined): void {
+  if (after === undefined || (Number.isSafeInteger(after) && after >= 0)) return;
+  throw new QuorateError('invalid-request', 'after is a sequence number, from 0 to 2^53−1');
+}
+
 /** Follows `GET /v1/events`, over as many connections as it takes; each batch once, in order. */
 export async function* followEvents(
   http: Http,

@@ -15,7 +15,7 @@ import {
   type QueryCallOptions,
   type SubmitCallOptions,
 } from './client.js';
-import { followEvents } from './event-feed.js';
+import { checkAfter, followEvents } from './event-feed.js';
 import { Http, type HttpCall } from './http.js';
 import { signedOperation } from './signing.js';
 import { pinned, ReceiptChecker, type Trust } from './receipts.js';
@@ -109,10 +109,7 @@ class HttpClient extends QuorateClient {
 
   override events(options: EventsOptions = {}): AsyncIterableIterator<ClusterEvent> {
     this.assertOpen();
-    const { after } = options;
-    if (after !== undefined && !(Number.isSafeInteger(after) && after >= 0)) {
-      throw new QuorateError('invalid-request', 'after is a sequence number, from 0 to 2^53−1');
-    }
+    checkAfter(options.after);
     return followEvents(this.http, options, this.closing.signal);
   }
 

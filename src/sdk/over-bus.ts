@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ClusterClient, ClusterStatus, QueryAnswer } from '../client/cluster-client.js';
+import { Feed } from '../client/feed.js';
 import { parseMembership, type MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
 import type { ReceiptSummary } from '../crypto/verify-receipt.js';
@@ -9,9 +10,12 @@ import {
   QuorateClient,
   type CallOptions,
   type ClusterEvent,
+  type EventsOptions,
   type QueryCallOptions,
   type SubmitCallOptions,
 } from './client.js';
+import { checkAfter } from './event-feed.js';
+import { followFeed } from './feed-events.js';
 import { signedOperation } from './signing.js';
 import { ReceiptChecker } from './receipts.js';
 
@@ -26,12 +30,15 @@ export function overBus(client: ClusterClient, stop: () => Promise<void>): Quora
 /** It sends again, collects f+1 replies and verifies them itself: what is added here is the way of giving up. */
 class OverBus extends QuorateClient {
   private readonly receipts: ReceiptChecker;
+  private readonly feed: Feed;
+  private readonly closing = new AbortController();
 
   constructor(
     private readonly client: ClusterClient,
     private readonly stop: () => Promise<void>,
   ) {
     super();
+    this.feed = new Feed(client);
     this.receipts = new ReceiptChecker(parseMembership(client.membership()));
   }
 
@@ -58,8 +65,11 @@ class OverBus extends QuorateClient {
     return unlessAborted(signal, () => this.client.query({ op: 'get', key }, consistency, deadlineMs));
   }
 
-  override events(): AsyncIterableIterator<ClusterEvent> {
-    throw new QuorateError('not-implemented', 'events are followed over HTTP: connect with a url');
+  override events({ after, signal }: EventsOptions = {}): AsyncIterableIterator<ClusterEvent> {
+    this.closing.signal.throwIfAborted();
+    checkAfter(after);
+    const ended = signal === undefined ? this.closing.signal : AbortSignal.any([this.closing.signal, signal]);
+    return followFeed(this.feed, after ?? this.feed.reached, ended);
   }
 
   override verifyReceipt(receipt: string | object): ReceiptSummary {
@@ -71,6 +81,7 @@ class OverBus extends QuorateClient {
   }
 
   override close(): Promise<void> {
+    this.closing.abort(new QuorateError('shutting-down', 'the client was closed'));
     return this.stop();
   }
 }

@@ -99,6 +99,11 @@ describe('a cluster inside other programs', () => {
     expect(await client.submit({ op: 'increment', key: 'n' }, { idempotencyKey: 'once' })).toEqual(reply);
     const aborted = AbortSignal.abort(new Error('enough'));
     await expect(client.submit({ op: 'increment', key: 'n' }, { signal: aborted })).rejects.toThrow('enough');
+    for await (const { type, id, data } of client.events({ after: reply.sequence - 1 })) {
+      if (type !== 'committed') continue;
+      expect([id, data]).toMatchObject([reply.sequence, { requests: [{ id: reply.id }] }]);
+      break;
+    }
     await client.close();
   });
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
+import { Feed } from '../../client/feed.js';
 import { QuorateError } from '../../errors.js';
 import { Connections } from '../connections.js';
 import { EventStream } from './event-stream.js';
-import { Feed } from './feed.js';
 
 /** Streams that may be open at once. */
 const streamsMax = 256;

@@ -1,5 +1,5 @@
-import type { ClusterStatus, ReplicaStatus } from '../../client/cluster-client.js';
-import { trusted } from '../../client/trusted.js';
+import type { ClusterStatus, ReplicaStatus } from './cluster-client.js';
+import { trusted } from './trusted.js';
 
 /** What happened in the cluster besides the requests that it has agreed on. */
 export type ClusterNews =

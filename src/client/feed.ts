@@ -1,10 +1,8 @@
-import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import type { AgreedBatch, ClusterClient, ClusterStatus } from '../../client/cluster-client.js';
-import { QuorateError } from '../../errors.js';
-import { CLUSTER_CLIENT } from '../options.js';
+import type { AgreedBatch, ClusterClient, ClusterStatus } from './cluster-client.js';
+import { QuorateError } from '../errors.js';
 import { newsBetween, reachedBy, type ClusterNews } from './cluster-news.js';
 
-/** How often the gateway looks how far the cluster is while somebody follows, milliseconds. */
+/** How often one looks how far the cluster is while somebody follows, milliseconds. */
 const lookMs = 25;
 /** After so long a batch that could not be had is asked for again, milliseconds. */
 const retryMs = 250;
@@ -15,19 +13,14 @@ const newsMax = 1_000;
 
 /**
  * The agreed log as it grows, and the news of the cluster, for any number of followers. Each follower has a place of its own and
- * takes one batch after the other: a slow one slows nobody, and nothing waits for it in memory.
+ * takes one batch after the other: a slow one slows nobody, and nothing waits for it in memory. Nothing goes on when nobody follows.
  */
-@Injectable()
-export class Feed implements OnApplicationShutdown {
+export class Feed {
   private readonly batches = new Map<number, Promise<AgreedBatch | undefined>>();
   private readonly looking = new Set<(status: ClusterStatus) => void>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(@Inject(CLUSTER_CLIENT) private readonly client: ClusterClient) {}
-
-  onApplicationShutdown(): void {
-    clearInterval(this.timer);
-  }
+  constructor(private readonly client: ClusterClient) {}
 
   /** The last sequence number that f+1 replicas say they have executed. */
   get reached(): number {
