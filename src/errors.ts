@@ -22,6 +22,7 @@ export const QUORATE_ERROR_CODES = [
   'enrolment-refused',
   'invalid-membership',
   'invalid-receipt',
+  'invalid-certificate',
   'redis-not-found',
   'folder-not-empty',
   'internal',

@@ -1,15 +1,12 @@
 import type { Membership } from '../crypto/membership.js';
 import { QuorateError } from '../errors.js';
-import type { Request, RequestBundle } from '../pbft/messages.js';
 import type { Publication } from '../ports/bus.js';
-import { decodeBundleBody } from '../wire/bundle.js';
 import type { Credential } from '../wire/credential.js';
 import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
-import type { Json } from '../wire/json.js';
 import { packets } from '../wire/packets.js';
-import { decodeBatch, decodePhaseBody } from '../wire/phase.js';
-import { decodeCertificate, decodeDecided, encodeFetch } from '../wire/service.js';
+import { decodeDecided, encodeFetch } from '../wire/service.js';
+import { agreedBatchIn } from './agreed-batch.js';
 import type { AgreedBatch } from './cluster-client.js';
 
 /** A replica has this long to hand a batch out before the next one is asked, milliseconds. */
@@ -79,7 +76,8 @@ export class BatchFinder {
     if (decided === 'malformed-frame') return;
     const searches = this.searches.get(decided.sequence);
     if (searches === undefined || !this.options.opener.verify(frame)) return;
-    const batch = frame.attachment.length === 0 ? undefined : this.verified(decided.sequence, frame.attachment);
+    const batch =
+      frame.attachment.length === 0 ? undefined : agreedBatchIn(frame.attachment, decided.sequence, this.options);
     for (const search of searches) {
       if (batch !== undefined) {
         this.end(decided.sequence, search, () => {
@@ -116,52 +114,4 @@ export class BatchFinder {
     if (searches?.size === 0) this.searches.delete(sequence);
     settle();
   }
-
-  /** The batch, if q distinct replicas have committed to it at this sequence number. */
-  private verified(sequence: number, attachment: Buffer): AgreedBatch | undefined {
-    const { membership, opener } = this.options;
-    const parts = decoded(() => decodeCertificate(attachment));
-    if (parts === 'malformed-frame') return undefined;
-    const bundles: RequestBundle[] = [];
-    const batch = decoded(() =>
-      decodeBatch(parts.batch, (bytes) => {
-        const frame = opener.openInner(bytes, 'request');
-        if (typeof frame === 'string') return frame;
-        const { bundle } = decodeBundleBody(frame.body, bytes.length);
-        bundles.push(bundle);
-        return bundle;
-      }),
-    );
-    if (typeof batch === 'string') return undefined;
-    const certificate = new Map<number, { replica: string; frame: string }>();
-    let view: number | undefined;
-    for (const bytes of parts.commitFrames) {
-      const frame = opener.openInner(bytes, 'commit');
-      if (typeof frame === 'string') return undefined;
-      const header = decoded(() => decodePhaseBody('commit', frame.signer, frame.body));
-      if (header === 'malformed-frame' || header.digest !== batch.digest || header.sequence !== sequence)
-        return undefined;
-      view ??= header.view;
-      if (header.view !== view || !opener.verify(frame)) return undefined;
-      certificate.set(frame.signer, {
-        replica: membership.replicas[frame.signer]?.name ?? '',
-        frame: bytes.toString('base64'),
-      });
-    }
-    if (view === undefined || certificate.size < membership.q) return undefined;
-    // Only now: what q replicas have committed to, a correct one has found to be operations, hence JSON.
-    const requests = bundles.flatMap(({ requests: ordered }) => ordered.map(describeRequest));
-    return {
-      sequence,
-      view: batch.view,
-      digest: batch.digest,
-      time: batch.time,
-      requests,
-      certificate: [...certificate.values()],
-    };
-  }
-}
-
-function describeRequest({ digest, client, timestamp, operation }: Request): AgreedBatch['requests'][number] {
-  return { id: digest, client, timestamp, operation: JSON.parse(Buffer.from(operation).toString('utf8')) as Json };
 }

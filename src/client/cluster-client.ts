@@ -33,6 +33,8 @@ export interface AgreedBatch {
     readonly timestamp: number;
     readonly operation: Json;
   }[];
+  /** The batch as it was ordered, base64: bundles as their gateways signed them. `digest` is its digest. */
+  readonly batch: string;
   /** q COMMITs of distinct replicas for (view, sequence, digest); `frame` holds the signed bytes. */
   readonly certificate: readonly { readonly replica: string; readonly frame: string }[];
 }

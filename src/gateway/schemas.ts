@@ -71,6 +71,9 @@ export const agreedBatchSchema = z.strictObject({
   requests: z.array(
     z.strictObject({ id: hex32, client: z.string(), timestamp: z.int().nonnegative(), operation: json }),
   ),
+  batch: z
+    .string()
+    .describe('The batch as it was ordered, base64: what the digest in the certificate is the digest of.'),
   certificate: z.array(z.strictObject({ replica: z.string(), frame: z.string() })),
 }) satisfies z.ZodType<AgreedBatch>;
 

@@ -64,10 +64,10 @@ export abstract class QuorateClient {
    */
   abstract query(key: string, options?: QueryCallOptions): Promise<QueryAnswer>;
   /**
-   * What happens in the cluster, batch after batch without a gap; reconnects and resumes by itself. Over the bus each batch was verified
-   * by its certificate; over HTTP it rests on the gateway's word.
+   * What happens in the cluster, batch after batch without a gap; reconnects and resumes by itself. Each batch (`committed`)
+   * was verified by its certificate; news of the cluster rest on the gateway's word.
    * @throws {QuorateError} `log-collected` when the log no longer reaches back so far (`details.availableFrom` tells from where
-   *   it does)
+   *   it does); `invalid-certificate` when the gateway shows what was not agreed, or leaves out what was
    */
   abstract events(options?: EventsOptions): AsyncIterableIterator<ClusterEvent>;
   /**

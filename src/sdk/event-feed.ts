@@ -4,6 +4,7 @@ import { QuorateError } from '../errors.js';
 import type { Json } from '../wire/json.js';
 import type { ClusterEvent, EventsOptions } from './client.js';
 import { asFailure, type Http } from './http.js';
+import type { ReceiptChecker } from './receipts.js';
 
 /** Characters of one event at most: more than the largest batch with its certificate has. */
 const eventCharactersMax = 32 * 1024 * 1024;
@@ -18,9 +19,12 @@ export function checkAfter(after: number | undefined): void {
   throw new QuorateError('invalid-request', 'after is a sequence number, from 0 to 2^53−1');
 }
 
-/** Follows `GET /v1/events`, over as many connections as it takes; each batch once, in order. */
+/** Follows `GET /v1/events`, over as many connections as it takes; each batch once, in order, and verified.
+ * @throws {QuorateError} `log-collected`, `invalid-certificate`
+ */
 export async function* followEvents(
   http: Http,
+  receipts: ReceiptChecker,
   { after, signal }: EventsOptions,
   closed: AbortSignal,
 ): AsyncGenerator<ClusterEvent, void, undefined> {
@@ -33,10 +37,12 @@ export async function* followEvents(
       for await (const event of oneConnection(http, last, ended)) {
         failures = 0;
         if (event.id !== undefined) {
-          // The gateway is not trusted to resume where it was asked to.
+          // The gateway is not trusted to resume where it was asked to, nor to leave nothing out.
           if (last !== undefined && event.id <= last) continue;
-          last = event.id;
+          if (last !== undefined && event.id > last + 1) throw gapBetween(last, event.id);
         }
+        if (event.type === 'committed') receipts.checkBatch(event.data, event.id);
+        last = event.id ?? last;
         yield event;
       }
     } catch (error) {
@@ -71,6 +77,11 @@ async function* oneConnection(http: Http, last: number | undefined, ended: Abort
     clearTimeout(timer);
     silence.abort(); // the consumer may have left in the middle
   }
+}
+
+function gapBetween(last: number, next: number): QuorateError {
+  const text = `the gateway left out what was agreed after ${String(last)}: it went on with ${String(next)}`;
+  return new QuorateError('invalid-certificate', text, { sequence: last + 1 });
 }
 
 /** @throws {QuorateError} `internal` for what no gateway sends */

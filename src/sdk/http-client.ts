@@ -110,7 +110,7 @@ class HttpClient extends QuorateClient {
   override events(options: EventsOptions = {}): AsyncIterableIterator<ClusterEvent> {
     this.assertOpen();
     checkAfter(options.after);
-    return followEvents(this.http, options, this.closing.signal);
+    return followEvents(this.http, this.receipts, options, this.closing.signal);
   }
 
   override verifyReceipt(receipt: string | object): ReceiptSummary {

@@ -1,6 +1,8 @@
+import { isAgreedBatch } from '../client/agreed-batch.js';
 import { clientOfKey } from '../client/idempotency-keys.js';
 import { sha256 } from '../crypto/digest.js';
 import { membershipDocument, parseMembership, type Membership, type MembershipDocument } from '../crypto/membership.js';
+import { Ed25519Verifier } from '../crypto/signatures.js';
 import {
   verifyReceipt,
   verifyReceiptText,
@@ -8,6 +10,7 @@ import {
   type ReceiptVerdict,
 } from '../crypto/verify-receipt.js';
 import { QuorateError } from '../errors.js';
+import { Opener } from '../wire/envelope.js';
 import { canonicalJsonBytes, type Json } from '../wire/json.js';
 
 /** Whom a client believes: one of the three, and no default, because who guesses here is who can be lied to. */
@@ -57,10 +60,25 @@ export class ReceiptChecker {
   readonly document: MembershipDocument;
   /** 32 bytes. */
   readonly genesisDigest: Uint8Array;
+  private readonly opener: Opener;
 
   constructor(private readonly membership: Membership) {
-    this.genesisDigest = membership.digest;
+    const { digest, epoch, n } = membership;
+    this.genesisDigest = digest;
+    this.opener = new Opener({ genesisDigest: digest, epoch, n }, new Ed25519Verifier(membership));
     this.document = membershipDocument(membership);
+  }
+
+  /**
+   * Refuses a batch that was not agreed at this sequence number, or not so.
+   * @throws {QuorateError} `invalid-certificate`
+   */
+  checkBatch(claim: Json, sequence: number | undefined): void {
+    if (sequence !== undefined && isAgreedBatch(claim, sequence, { membership: this.membership, opener: this.opener }))
+      return;
+    throw new QuorateError('invalid-certificate', 'a batch without the certificate that it was agreed so', {
+      sequence,
+    });
   }
 
   /** @throws {QuorateError} `invalid-receipt` */

@@ -139,6 +139,11 @@ describe('a cluster inside other programs', () => {
     altered.$signed.operation = { op: 'increment', key: 'signed-a', by: 1000 };
     await expect(http.submit(altered as unknown as Json)).rejects.toMatchObject({ code: 'invalid-request' });
     expect(await inside.query('signed-a')).toMatchObject({ value: 2 });
+    for await (const { type, id, data } of http.events({ after: overHttp.sequence - 1 })) {
+      if (type !== 'committed') continue;
+      expect([id, data]).toMatchObject([overHttp.sequence, { requests: [{ id: overHttp.id }] }]);
+      break;
+    }
     await http.close();
   });
 

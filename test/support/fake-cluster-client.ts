@@ -45,6 +45,7 @@ export function exampleBatch(sequence: number): AgreedBatch {
     digest: HEX,
     time: 1_700_000_000_000,
     requests: [{ id: HEX, client: 'gateway-1', timestamp: 12, operation: { op: 'put', key: 'a', value: 1 } }],
+    batch: 'AAAA',
     certificate: REPLICAS.slice(0, 3).map((replica) => ({ replica, frame: 'AAAA' })),
   };
 }

@@ -3,13 +3,15 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createHash } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { AgreedBatch } from '../../../src/client/cluster-client.js';
 import { sha256 } from '../../../src/crypto/digest.js';
 import { sign } from '../../../src/crypto/ed25519.js';
 import { membershipDocument } from '../../../src/crypto/membership.js';
 import { buildReply, replyStatement, type Reply } from '../../../src/crypto/receipt.js';
 import { sequence, view } from '../../../src/pbft/types.js';
 import { connect, type ClusterEvent, type QuorateClient } from '../../../src/sdk/index.js';
+import { ScriptedCluster } from '../../../src/simulator/scripted-cluster.js';
 import { digestOfRequest } from '../../../src/wire/bundle.js';
 import { canonicalJsonBytes, type Json } from '../../../src/wire/json.js';
 import { proveReplies } from '../../../src/wire/reply.js';
@@ -184,26 +186,88 @@ describe('the client over HTTP', () => {
     expect((await connect({ url, trustGateway: true })).membership).toEqual(document);
   });
 
-  it('follows events over broken connections, each batch once', async () => {
-    const committed = (id: number): string => `event: committed\nid: ${id}\ndata: {"sequence":${id}}\n\n`;
+  describe('with batches that a cluster has agreed on', () => {
+    let follower: QuorateClient;
+    let batches: readonly AgreedBatch[];
+
+    const event = (data: object, id: number): string =>
+      `event: committed\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`;
+    const committed = (id: number): string => event(batches[id]!, id);
     const stream = (text: string) => (_: IncomingMessage, response: ServerResponse) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(text, () => response.socket?.destroySoon());
     };
-    const cut = committed(4).slice(0, -5);
-    answers = [
-      stream(committed(3) + cut),
-      problem(503, 'bus-unavailable'),
-      stream(committed(3) + committed(4)),
-      problem(410, 'log-collected', { availableFrom: 9 }),
-    ];
-    const seen: ClusterEvent[] = [];
-    const follow = async (): Promise<void> => {
-      for await (const event of client.events({ after: 2 })) seen.push(event);
+    const follow = async (after = 2): Promise<{ seen: ClusterEvent[]; error: unknown }> => {
+      const seen: ClusterEvent[] = [];
+      try {
+        for await (const one of follower.events({ after })) seen.push(one);
+        return { seen, error: undefined };
+      } catch (error) {
+        return { seen, error };
+      }
     };
-    await expect(follow()).rejects.toMatchObject({ code: 'log-collected', details: { availableFrom: 9 } });
-    expect(seen).toEqual([3, 4].map((id) => ({ type: 'committed', id, data: { sequence: id } })));
-    expect(asked.map(({ headers }) => headers['last-event-id'])).toEqual(['2', '3', '3', '4']);
+
+    beforeAll(async () => {
+      const cluster = await ScriptedCluster.start({ realSignatures: true });
+      for (let turn = 0; turn < 5; turn++) await cluster.submit({ op: 'increment', key: 'n' });
+      const bus = cluster.cluster.gateways[0]!.client;
+      const places = [1, 2, 3, 4, 5];
+      const found = places.map((place) => cluster.outcome(bus.agreedBatch(place)));
+      batches = [undefined, ...(await Promise.all(found))] as AgreedBatch[];
+      agreedBy = bus.membership();
+    });
+
+    let agreedBy: ReturnType<typeof membershipDocument>;
+
+    beforeEach(async () => {
+      follower = await connect({ url, membership: agreedBy, deadlineMs: 10_000 });
+    });
+
+    afterEach(() => follower.close());
+
+    it('follows events over broken connections, each batch once', async () => {
+      const cut = committed(4).slice(0, -5);
+      answers = [
+        stream(committed(3) + cut),
+        problem(503, 'bus-unavailable'),
+        stream(committed(3) + committed(4)),
+        problem(410, 'log-collected', { availableFrom: 9 }),
+      ];
+      const { seen, error } = await follow();
+      expect(error).toMatchObject({ code: 'log-collected', details: { availableFrom: 9 } });
+      expect(seen).toEqual([3, 4].map((id) => ({ type: 'committed', id, data: batches[id] })));
+      expect(asked.map(({ headers }) => headers['last-event-id'])).toEqual(['2', '3', '3', '4']);
+    });
+
+    it.each<[string, () => object]>([
+      ['another time', () => ({ ...batches[4]!, time: 1 })],
+      ['another operation', () => ({ ...batches[4]!, requests: batches[5]!.requests })],
+      ['the batch of another place', () => ({ ...batches[5]!, sequence: 4 })],
+      ['too few commits', () => ({ ...batches[4]!, certificate: batches[4]!.certificate.slice(0, 2) })],
+      ['one commit three times', () => ({ ...batches[4]!, certificate: Array(3).fill(batches[4]!.certificate[0]) })],
+      ['the commits of another batch', () => ({ ...batches[4]!, certificate: batches[5]!.certificate })],
+      ['a member more', () => ({ ...batches[4]!, more: 1 })],
+      ['nothing of it', () => ({ sequence: 4 })],
+    ])('believes no gateway that shows %s', async (_, claim) => {
+      answers = [stream(committed(3) + event(claim(), 4))];
+      const { seen, error } = await follow();
+      expect(seen.map(({ id }) => id)).toEqual([3]);
+      expect(error).toMatchObject({ code: 'invalid-certificate', details: { sequence: 4 } });
+    });
+
+    it('believes no gateway that leaves something out, or names no place', async () => {
+      answers = [stream(committed(3) + committed(5))];
+      expect((await follow()).error).toMatchObject({ code: 'invalid-certificate', details: { sequence: 4 } });
+      answers = [stream(committed(3).replace('id: 3\n', ''))];
+      expect((await follow()).error).toMatchObject({ code: 'invalid-certificate' });
+    });
+
+    it('believes no other cluster', async () => {
+      answers = [stream(committed(3))];
+      const other = await connect({ url, membership: document });
+      await expect(other.events({ after: 2 }).next()).rejects.toMatchObject({ code: 'invalid-certificate' });
+      await other.close();
+    });
   });
 
   it('ends a feed when it is told to', async () => {
