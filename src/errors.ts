@@ -28,6 +28,7 @@ export const QUORATE_ERROR_CODES = [
   'internal',
 ] as const;
 
+/** One of `QUORATE_ERROR_CODES`. */
 export type QuorateErrorCode = (typeof QUORATE_ERROR_CODES)[number];
 
 /** What the surroundings or a caller did wrong: a stable code, a text for people, and facts for programs. */

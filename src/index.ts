@@ -1,3 +1,7 @@
+/**
+ * Replicas, gateways and clients inside a program of one's own, and what a state machine is written with.
+ * @module quorate
+ */
 export {
   createClient,
   createGateway,
@@ -11,7 +15,7 @@ export {
 export { GatewayModule, ReplicaModule, type AsyncOptions } from './nest/index.js';
 export * from './sdk/index.js';
 export { default as KeyValue } from './state-machine/key-value.js';
-export type { StandardSchemaV1 } from './state-machine/standard-schema.js';
+export type { StandardIssue, StandardResult, StandardSchemaV1 } from './state-machine/standard-schema.js';
 export {
   OperationRejected,
   type OperationContext,

@@ -35,6 +35,11 @@ const STAGES = [
     title: 'Who imports whom',
     commands: () => [[tool('dependency-cruiser', 'depcruise'), 'src', 'bin', '--config']],
   },
+  {
+    name: 'reference',
+    title: 'API reference',
+    commands: () => [[tool('typedoc'), '--emit', 'none', '--logLevel', 'Warn']],
+  },
   { name: 'dead-code', title: 'Dead code', commands: () => [[tool('knip')]] },
   ...['unit', 'paper', 'scenarios', 'controls'].map((name) => ({ name, specs: `test/${name}` })),
   { name: 'simulation', specs: 'test/simulation', needsBuild: true },

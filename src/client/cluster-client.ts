@@ -54,6 +54,7 @@ export interface ReplicaStatus {
   readonly refused: Readonly<Record<string, number>>;
 }
 
+/** What a gateway has heard of its cluster. */
 export interface ClusterStatus {
   readonly cluster: string;
   readonly epoch: number;

@@ -9,12 +9,14 @@ import { embeddedSettings, type EmbeddedSettings } from './embedded-settings.js'
 /** A class that is made with no arguments, or an instance. */
 export type StateMachineSource = StateMachine<unknown> | (new () => StateMachine<unknown>);
 
+/** The settings of the README's table under the same names in camel case, and what only a program can hand over. */
 export interface EmbeddingOptions extends EmbeddedSettings {
   readonly stateMachine: StateMachineSource;
   /** Gives a start up: founding a cluster may wait for the other parties for ever. Without effect once it has started. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a replica takes. */
 export interface ReplicaOptions extends EmbeddingOptions {
   /**
    * Told that the replica has ended by itself: another process runs with its identity, or an invariant broke. By default the

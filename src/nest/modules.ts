@@ -19,6 +19,7 @@ import { QuorateClient } from '../sdk/client.js';
 /** Options that come from other providers, a configuration service say. */
 export interface AsyncOptions<Options> extends Pick<ModuleMetadata, 'imports'> {
   readonly inject?: FactoryProvider['inject'];
+  /** Gets what `inject` names, in that order. */
   readonly useFactory: (...dependencies: never[]) => Options | Promise<Options>;
 }
 
@@ -45,10 +46,12 @@ class RunningReplica implements OnApplicationShutdown {
  */
 @Module({})
 export class ReplicaModule {
+  /** With options that are known when the module is written. */
   static forRoot(options: ReplicaOptions): DynamicModule {
     return ReplicaModule.forRootAsync({ useFactory: () => options });
   }
 
+  /** With options that a factory makes of other providers. */
   static forRootAsync({ imports = [], inject = [], useFactory }: AsyncOptions<ReplicaOptions>): DynamicModule {
     const start = async (...dependencies: never[]): Promise<RunningReplica> =>
       new RunningReplica(await createReplica(await useFactory(...dependencies)));
@@ -62,10 +65,12 @@ export class ReplicaModule {
  */
 @Module({})
 export class GatewayModule {
+  /** With options that are known when the module is written. */
   static forRoot(options: EmbeddingOptions): DynamicModule {
     return GatewayModule.forRootAsync({ useFactory: () => options });
   }
 
+  /** With options that a factory makes of other providers. */
   static forRootAsync({ imports = [], inject = [], useFactory }: AsyncOptions<EmbeddingOptions>): DynamicModule {
     const start = async (...dependencies: never[]): Promise<RunningGateway> =>
       new RunningGateway(await createGateway(await useFactory(...dependencies)));

@@ -33,6 +33,7 @@ export interface QueryCallOptions extends CallOptions {
   readonly consistency?: 'linearizable' | 'local' | undefined;
 }
 
+/** What `events` takes. */
 export interface EventsOptions {
   /** Begins after this sequence number; without it, with what happens from now on. */
   readonly after?: number | undefined;
@@ -76,6 +77,10 @@ export abstract class QuorateClient {
    * @throws {QuorateError} `invalid-receipt`, with the reason's code in `details.fault`
    */
   abstract verifyReceipt(receipt: string | object): ReceiptSummary;
+  /**
+   * Where each replica says that it is, as one gateway has heard it: for people and monitoring, not to decide by.
+   * @throws {QuorateError} as `submit`, but for what belongs to an operation
+   */
   abstract status(options?: CallOptions): Promise<ClusterStatus>;
   /** The membership that receipts are verified against. */
   abstract readonly membership: MembershipDocument;

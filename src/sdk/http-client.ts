@@ -24,6 +24,7 @@ import { pinned, ReceiptChecker, type Trust } from './receipts.js';
 const deadlineMaxMs = 2 ** 31 - 1;
 const deadlineDefaultMs = 30_000;
 
+/** A gateway, who asks, and whom to believe. */
 export interface HttpConnection extends Trust {
   /** A gateway: `http://HOST:PORT` or `https://HOST:PORT`, with a path before `/v1` where there is one. */
   readonly url: string;

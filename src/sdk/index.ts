@@ -1,3 +1,8 @@
+/**
+ * A client that talks to a cluster through any gateway, and believes none: it verifies every receipt. Needs neither Nest nor
+ * Redis.
+ * @module quorate/client
+ */
 import type { QuorateClient } from './client.js';
 import { connectByHttp, type HttpConnection } from './http-client.js';
 
@@ -13,7 +18,7 @@ export type { ClusterStatus, QueryAnswer, ReplicaStatus } from '../client/cluste
 export type { MembershipDocument } from '../crypto/membership.js';
 export type { Receipt, Reply } from '../crypto/receipt.js';
 export type { ReceiptSummary } from '../crypto/verify-receipt.js';
-export { QuorateError, type QuorateErrorCode } from '../errors.js';
+export { QUORATE_ERROR_CODES, QuorateError, type QuorateErrorCode } from '../errors.js';
 export type { Json } from '../wire/json.js';
 export type { HttpConnection } from './http-client.js';
 

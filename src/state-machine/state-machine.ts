@@ -3,12 +3,19 @@ import type { Json } from '../wire/json.js';
 
 /** What a state machine may read. Values are deeply frozen: change one by `set`ting another. */
 export interface ReadonlyState {
+  /** `undefined`: the key is not there. */
   get(key: string): Json | undefined;
+  /** Whether the key is there. */
   has(key: string): boolean;
 }
 
 /** What an operation may read and write. Writes of an operation that throws are undone. */
 export interface State extends ReadonlyState {
+  /**
+   * A key has at most 1,024 bytes of UTF-8, a value 65,536 of canonical JSON, nested at most 64 deep.
+   * @throws {OperationRejected} `invalid-key`, `key-too-long`, `value-too-large`, `value-too-deep`, `state-full`
+   * @throws {TypeError} when `value` is no JSON, or no operation is being executed
+   */
   set(key: string, value: Json): void;
   /** @returns whether the key was there. */
   delete(key: string): boolean;
