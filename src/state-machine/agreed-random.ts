@@ -5,6 +5,7 @@ import { Writer } from '../wire/bytes.js';
 /** Of one call: far more than a key, a token or a shuffled list takes. */
 const bytesMax = 65_536;
 const blockBytes = 32;
+const nothing = Buffer.alloc(0);
 const domain = Buffer.from('quorate/1/random\0', 'ascii');
 
 /** What was agreed about one execution. No two have the same: a request is executed once (rule 12). */
@@ -24,7 +25,7 @@ export interface Occasion {
  */
 export class AgreedRandom {
   private blocks = 0;
-  private rest: Buffer = Buffer.alloc(0);
+  private rest: Buffer = nothing;
 
   constructor(private readonly occasion: Occasion) {}
 
