@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { membershipDocument, type Membership, type MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
+import type { StateProof } from '../crypto/state-proof.js';
 import { QuorateError } from '../errors.js';
 import { limits } from '../pbft/configuration.js';
 import type { Request } from '../pbft/messages.js';
@@ -19,6 +20,7 @@ import type { AgreedBatch, ClusterClient, ClusterStatus, QueryAnswer, SubmitOpti
 import { BatchFinder } from './batch-finder.js';
 import { clientOfKey } from './idempotency-keys.js';
 import { KeyedReplies } from './keyed-replies.js';
+import { ProofFinder } from './proof-finder.js';
 import { QueryRound } from './query-round.js';
 import { ReplicaWatch } from './replica-watch.js';
 import { ReplyReader } from './reply-reader.js';
@@ -66,6 +68,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   private readonly sealer: Sealer;
   private readonly bundler: Bundler;
   private readonly finder: BatchFinder;
+  private readonly prover: ProofFinder;
   private readonly submissions = new Map<string, Submission>();
   private readonly queries = new Map<number, QueryRound>();
   private readonly keyed = new KeyedReplies();
@@ -83,7 +86,9 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     this.sealer = new Sealer(context, options.signer, gatewaySigner);
     const publish = publisher.publish.bind(publisher);
     this.bundler = new Bundler({ credential, sealer: this.sealer, publish, reached: () => this.watch.reached() });
-    this.finder = new BatchFinder({ membership, credential, opener: this.opener, sealer: this.sealer, publish });
+    const asking = { membership, credential, opener: this.opener, sealer: this.sealer, publish };
+    this.finder = new BatchFinder(asking);
+    this.prover = new ProofFinder(asking);
   }
 
   /** What `Bus.subscribe` returned for this client. */
@@ -160,6 +165,14 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     );
   }
 
+  prove(key: string, deadlineMs?: number): Promise<StateProof | undefined> {
+    this.assertOpen();
+    const started = this.options.now();
+    const deadline = started + (deadlineMs ?? this.options.deadlineMs);
+    const nonce = (this.options.drawNonce ?? randomNonce)();
+    return this.prover.find(key, nonce, deadline, () => this.noQuorum(started, [], 'no replica has proven it'));
+  }
+
   status(): ClusterStatus {
     return this.watch.status(this.options.now());
   }
@@ -181,6 +194,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     this.bundler.resend(now);
     if (this.bundler.isHolding) this.bundler.flush(now);
     this.finder.tick(now);
+    this.prover.tick(now);
     for (const submission of this.submissions.values()) {
       if (submission.deadline <= now) submission.fail(this.failure(submission));
     }
@@ -217,6 +231,9 @@ export class BusClient implements ClusterClient, SubscriptionListener {
         break;
       case 'decided':
         this.finder.onDecided(frame);
+        break;
+      case 'proof':
+        this.prover.onProof(frame);
         break;
       default:
         break; // the opener lets nothing else through on these channels

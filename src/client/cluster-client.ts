@@ -1,6 +1,7 @@
 import type { Json } from '../wire/json.js';
 import type { MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
+import type { StateProof } from '../crypto/state-proof.js';
 
 export interface SubmitOptions {
   /** Executed once however often it is sent, by whichever gateway. At most 256 characters. */
@@ -87,6 +88,12 @@ export interface ClusterClient {
    * @throws {QuorateError} `no-quorum`, `bus-unavailable`
    */
   agreedBatch(sequence: number, deadlineMs?: number): Promise<AgreedBatch | undefined>;
+  /**
+   * What a key of the state holds, or that it holds nothing, proven against the last stable checkpoint: `undefined` while there is
+   * none. It is as old as that checkpoint; every copy of it can be verified offline.
+   * @throws {QuorateError} `invalid-request`, `no-quorum`, `bus-unavailable`
+   */
+  prove(key: string, deadlineMs?: number): Promise<StateProof | undefined>;
   status(): ClusterStatus;
   membership(): MembershipDocument;
   /** Whether the bus answers. */

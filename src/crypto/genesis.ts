@@ -42,6 +42,8 @@ export const signedKinds = {
   batch: 15,
   'fetch-state': 16,
   'state-chunk': 17,
+  prove: 18,
+  proof: 19,
 } as const;
 
 export type SignedKind = keyof typeof signedKinds;

@@ -7,10 +7,11 @@ import { canonicalJsonBytes, type Json } from '../wire/json.js';
 import { hashOfLeaf } from '../wire/reply.js';
 import { parseStrictJson, parseStrictJsonBytes, type JsonLimits } from '../wire/strict-json.js';
 import { sha256 } from './digest.js';
-import { signatureBytes, verify } from './ed25519.js';
+import { signatureBytes } from './ed25519.js';
 import { Membership, parseMembership } from './membership.js';
 import { rootFromPath } from './merkle.js';
 import { replyStatement } from './receipt.js';
+import { demand, Refused, signersOf, type SignatureFault } from './verdict.js';
 import { base64Bytes, firstIssue, hexBytes, wholeNumber } from './text-forms.js';
 
 /** Bytes of a file that is verified. */
@@ -35,10 +36,7 @@ export type ReceiptFault =
   | 'wrong-request-digest'
   | 'wrong-result-digest'
   | 'wrong-proof'
-  | 'too-few-signatures'
-  | 'unknown-replica'
-  | 'repeated-replica'
-  | 'invalid-signature';
+  | SignatureFault;
 
 /** What a genuine receipt proves. */
 export interface ReceiptSummary {
@@ -99,19 +97,6 @@ const replySchema = z.strictObject({
 type ParsedReply = z.output<typeof replySchema>;
 type ParsedReceipt = z.output<typeof receiptSchema>;
 
-class Refused extends Error {
-  constructor(
-    readonly code: ReceiptFault,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-function demand(condition: boolean, code: ReceiptFault, message: string): asserts condition {
-  if (!condition) throw new Refused(code, message);
-}
-
 /**
  * Whether a receipt is genuine: needs nothing but the receipt and the membership, and trusts neither gateway nor Redis.
  * @param receipt the text of a whole reply, as `POST /v1/requests` gave it, or of its `receipt` alone
@@ -156,10 +141,10 @@ export function verifyReceipt(json: unknown, membership: Membership): ReceiptVer
     checkRequest(receipt);
     if (reply !== undefined) checkResult(reply);
     const statement = statementOf(receipt, membership);
-    const replicas = checkSignatures(receipt, membership, statement);
+    const replicas = signersOf(receipt.signatures, membership, statement, membership.f + 1);
     return { valid: true, summary: summaryOf(receipt, membership, replicas, reply) };
   } catch (error) {
-    if (error instanceof Refused) return { valid: false, code: error.code, reason: error.message };
+    if (error instanceof Refused) return { valid: false, code: error.code as ReceiptFault, reason: error.message };
     throw error;
   }
 }
@@ -209,24 +194,6 @@ function statementOf(receipt: ParsedReceipt, membership: Membership): Buffer {
   demand(root !== undefined, 'wrong-proof', 'the path is not one of that leaf in a tree of that size');
   const place = { view: viewOf(view), sequence: sequenceOf(sequence) };
   return replyStatement(membership, { ...place, size: proof.size, root: digest(root.toString('hex')) });
-}
-
-/** @returns the names of the signers. */
-function checkSignatures({ signatures }: ParsedReceipt, membership: Membership, statement: Buffer): string[] {
-  const { f, replicas } = membership;
-  const needed = `${String(f + 1)} signatures are needed, there are ${String(signatures.length)}`;
-  demand(signatures.length > f, 'too-few-signatures', needed);
-  const signers = new Set<string>();
-  for (const { replica, signature } of signatures) {
-    const index = membership.indexOf(replica);
-    const member = index === undefined ? undefined : replicas[index];
-    demand(member !== undefined, 'unknown-replica', `${JSON.stringify(replica)} is not in the membership`);
-    demand(!signers.has(replica), 'repeated-replica', `${replica} has signed twice`);
-    signers.add(replica);
-    const isValid = verify(member.publicKey, statement, signature);
-    demand(isValid, 'invalid-signature', `the signature of ${replica} is not over this statement`);
-  }
-  return [...signers];
 }
 
 function summaryOf(

@@ -6,6 +6,7 @@ export type SchemaName =
   | 'Reply'
   | 'RequestStatus'
   | 'Value'
+  | 'StateProof'
   | 'AgreedBatch'
   | 'Status'
   | 'Membership'

@@ -19,6 +19,7 @@ import { PageController } from './page.controller.js';
 import { KeyValueController, LogController } from './reads.controller.js';
 import { RequestsController } from './requests.controller.js';
 import { RouteTable } from './route-table.js';
+import { StateController } from './state.controller.js';
 
 /** The gateway's HTTP edge over a client that is there already. */
 @Module({})
@@ -33,6 +34,7 @@ export class GatewayModule {
         ...(options.stateMachine.query === undefined ? [] : [KeyValueController]),
         EventsController,
         LogController,
+        StateController,
         ClusterController,
         OperatingController,
         PageController,

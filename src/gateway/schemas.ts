@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AgreedBatch, ClusterStatus } from '../client/cluster-client.js';
 import type { MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
+import type { StateProof } from '../crypto/state-proof.js';
 import type { Json } from '../wire/json.js';
 import { REQUEST_STATES, type RequestStatus } from '../queue/async-requests.js';
 import type { Readiness } from './operating.controller.js';
@@ -54,6 +55,25 @@ const requestStatusSchema = z.strictObject({
     .optional()
     .describe('failed: why; retrying: why the last attempt did not succeed.'),
 }) satisfies z.ZodType<RequestStatus>;
+
+const entry = z.strictObject({ key: z.string(), value: json });
+
+export const stateProofSchema = z.strictObject({
+  cluster: z.string(),
+  epoch: z.int().nonnegative(),
+  key: z.string(),
+  found: z.boolean(),
+  value: json.optional().describe('There when the key was found.'),
+  checkpoint: z.strictObject({
+    sequence: z.int().positive().describe('The state is the one after this sequence number.'),
+    time: z.int().nonnegative(),
+    roots: z.array(hex32).length(2),
+    signatures: z.array(signature).min(1).describe('Of at least q replicas, under CHECKPOINT.'),
+  }),
+  hashes: z.array(hex32).describe("Of all entries in the key's place of the tree."),
+  path: z.array(hex32).length(14).describe('Beside the way from there to the root.'),
+  neighbours: z.strictObject({ before: entry.nullable(), after: entry.nullable() }).optional(),
+}) satisfies z.ZodType<StateProof>;
 
 export const valueSchema = z.strictObject({
   key: z.string(),
@@ -154,6 +174,7 @@ export const ANSWER_SCHEMAS = {
   Reply: replySchema,
   RequestStatus: requestStatusSchema,
   Value: valueSchema,
+  StateProof: stateProofSchema,
   AgreedBatch: agreedBatchSchema,
   Status: statusSchema,
   Membership: membershipSchema,

@@ -1,3 +1,4 @@
+import { digestOfCheckpoint } from '../crypto/checkpoint-head.js';
 import { quorumSize } from '../pbft/quorum.js';
 import type { Digest } from '../pbft/types.js';
 import type { MessageLog } from '../ports/message-log.js';
@@ -8,7 +9,7 @@ import type { Opener } from '../wire/envelope.js';
 import { decoded } from '../wire/frame.js';
 import { decodeCheckpoint } from '../wire/views.js';
 import type { StoredState } from './checkpoint-store.js';
-import { digestOfCheckpoint, type CheckpointedState, type Part } from './checkpointed-state.js';
+import type { CheckpointedState, Part } from './checkpointed-state.js';
 import { decodeStoredRecord, fieldOf, ownFields, parseField, type StoredRecord } from './state-fields.js';
 
 /** Bytes that are read before the store is given up: the state and the reply cache, each perhaps twice while it changes. */

@@ -1,8 +1,7 @@
-import { sha256 } from '../crypto/digest.js';
+import { digestOfCheckpoint, type CheckpointHead } from '../crypto/checkpoint-head.js';
 import { invariant } from '../pbft/invariant.js';
 import type { Digest } from '../pbft/types.js';
 import type { Item, MerkleMap, MerkleSnapshot } from '../state-machine/merkle-map.js';
-import { Writer } from '../wire/bytes.js';
 
 /*
  * How the pieces fit together (the host's side of rules 12, 23–26 and 28):
@@ -28,15 +27,6 @@ export interface Part<I extends Item = Item> {
   decode(bytes: Buffer): I | undefined;
 }
 
-/** What a checkpoint's digest is made of. */
-export interface CheckpointHead {
-  readonly sequence: number;
-  /** Agreed time after that sequence number, milliseconds since 1970. */
-  readonly time: number;
-  /** The parts' digests, 32 bytes each. */
-  readonly roots: readonly Buffer[];
-}
-
 /** A state that was fetched or read and is verified: `base` with some buckets of its parts replaced. */
 export interface Transfer {
   readonly head: CheckpointHead;
@@ -46,17 +36,8 @@ export interface Transfer {
   readonly replaced: readonly ReadonlyMap<number, readonly Item[]>[];
 }
 
-const checkpointDomain = Buffer.from('quorate/1/checkpoint\0', 'ascii');
-
 /** Checkpoints that are kept ready at once: the stable one, and those that may become it. */
 const checkpointsMax = 8;
-
-/** SHA-256("quorate/1/checkpoint" 0 ‖ u64 sequence ‖ u64 time ‖ the parts' digests): what CHECKPOINT messages agree on. */
-export function digestOfCheckpoint({ sequence, time, roots }: CheckpointHead): Digest {
-  const writer = new Writer().raw(checkpointDomain).u64(sequence).u64(time);
-  for (const root of roots) writer.raw(root);
-  return sha256(writer.done());
-}
 
 /** The state at one moment. Shared: it is let go once everybody who holds it has released it. */
 export class StateSnapshot {

@@ -18,6 +18,7 @@ export interface ServiceFrames {
   onFetchState(frame: Frame): RefusalReason | undefined;
   onStateChunk(frame: Frame): RefusalReason | undefined;
   onQuery(frame: Frame): RefusalReason | undefined;
+  onProve(frame: Frame): RefusalReason | undefined;
 }
 
 export interface InboxOptions {
@@ -84,8 +85,11 @@ export class Inbox {
         return services.onStateChunk(frame);
       case 'query':
         return services.onQuery(frame);
+      case 'prove':
+        return services.onProve(frame);
       case 'reply':
       case 'query-reply':
+      case 'proof':
         return 'wrong-channel';
     }
   }

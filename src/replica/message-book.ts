@@ -212,7 +212,8 @@ export class MessageBook {
     return signature;
   }
 
-  private signedBy(message: PhaseMessage | Checkpoint): Signed {
+  /** A message's signature, as proofs hold it. */
+  signedBy(message: PhaseMessage | Checkpoint): Signed {
     return { signer: message.replica, signature: this.signatureOf(message, this.bodyOf(message)) };
   }
 

@@ -264,6 +264,10 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     return this.sync.onChunk(frame);
   }
 
+  onProve(frame: Frame): RefusalReason | undefined {
+    return this.sync.onProve(frame);
+  }
+
   /** Answers a read-only request from the committed state (paper §4.4). */
   onQuery(frame: Frame): RefusalReason | undefined {
     if (frame.signer !== gatewaySigner) return 'unknown-signer';

@@ -1,3 +1,4 @@
+import { digestOfCheckpoint, type CheckpointHead } from '../crypto/checkpoint-head.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import type { Digest } from '../pbft/types.js';
 import { decoded } from '../wire/frame.js';
@@ -8,13 +9,7 @@ import {
   type StateAnswer,
   type StateQuestion,
 } from '../wire/state-transfer.js';
-import {
-  digestOfCheckpoint,
-  type CheckpointedState,
-  type CheckpointHead,
-  type StateSnapshot,
-  type Transfer,
-} from './checkpointed-state.js';
+import { type CheckpointedState, type StateSnapshot, type Transfer } from './checkpointed-state.js';
 import { PartFetch } from './state-part-fetch.js';
 
 /** Questions under way at once: what bounds the bytes that may arrive. */

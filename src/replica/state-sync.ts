@@ -9,6 +9,7 @@ import type { Logger } from '../ports/logger.js';
 import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
 import { packets } from '../wire/packets.js';
+import { decodeProve, encodeProof } from '../wire/state-proof.js';
 import { decodeFetchState, decodeStateChunk, encodeFetchState, encodeStateChunk } from '../wire/state-transfer.js';
 import type { Answers } from './answers.js';
 import { CheckpointStore, type StoredState } from './checkpoint-store.js';
@@ -17,6 +18,7 @@ import type { Host } from './host.js';
 import type { MessageBook } from './message-book.js';
 import type { Service } from './service.js';
 import { StateFetcher } from './state-fetcher.js';
+import { proveKey } from './state-prover.js';
 import { StateServer } from './state-server.js';
 
 /** What is stored is looked at so often. */
@@ -135,6 +137,24 @@ export class StateSync {
     const attachment = this.server.answer(frame.signer, asked);
     const body = encodeStateChunk({ target: frame.signer, nonce: asked.nonce, attachment: sha256(attachment) });
     answers.send(frame.signer, `state:${names[frame.signer] ?? ''}`, [sealer.seal('state-chunk', body, attachment)]);
+    return undefined;
+  }
+
+  /** A gateway wants proven what a key of the state holds. */
+  onProve(frame: Frame): RefusalReason | undefined {
+    const { self, host, service, book, sealer, answers } = this.options;
+    const asked = decoded(() => decodeProve(frame.body));
+    if (asked === 'malformed-frame') return asked;
+    if (asked.target !== self) return undefined;
+    const reason = answers.screen(frame);
+    if (reason !== undefined) return reason;
+    const { proof } = host.replica.stable;
+    // What is handed out past the turns must not hold a word of ours that still waits in one.
+    const isSaid = !proof.some((checkpoint) => host.isUnsaid(checkpoint));
+    const signatures = proof.map((checkpoint) => book.signedBy(checkpoint));
+    const proven = isSaid ? proveKey(service.checkpoints, proof, signatures, asked.key) : undefined;
+    const answer = sealer.seal('proof', encodeProof(asked), proven);
+    answers.send(frame.signer, `reply:${asked.credential.name}`, [answer]);
     return undefined;
   }
 

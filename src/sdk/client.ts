@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { ClusterStatus, QueryAnswer } from '../client/cluster-client.js';
 import type { MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
+import type { StateProof, StateProofSummary } from '../crypto/state-proof.js';
 import type { ReceiptSummary } from '../crypto/verify-receipt.js';
 import type { Json } from '../wire/json.js';
 
@@ -65,6 +66,12 @@ export abstract class QuorateClient {
    */
   abstract query(key: string, options?: QueryCallOptions): Promise<QueryAnswer>;
   /**
+   * What a key of the state holds, or that it holds nothing, with a proof that has been verified against the pinned membership, and
+   * that anybody else can verify, too. It is as old as the last stable checkpoint.
+   * @throws {QuorateError} `not-found` while no checkpoint is stable; `invalid-receipt` for a forged proof; else as `submit`
+   */
+  abstract prove(key: string, options?: CallOptions): Promise<StateProof>;
+  /**
    * What happens in the cluster, batch after batch without a gap; reconnects and resumes by itself. Each batch (`committed`)
    * was verified by its certificate; news of the cluster rest on the gateway's word.
    * @throws {QuorateError} `log-collected` when the log no longer reaches back so far (`details.availableFrom` tells from where
@@ -77,6 +84,12 @@ export abstract class QuorateClient {
    * @throws {QuorateError} `invalid-receipt`, with the reason's code in `details.fault`
    */
   abstract verifyReceipt(receipt: string | object): ReceiptSummary;
+  /**
+   * Verifies a proof of state against the pinned membership. Asks nobody.
+   * @param proof its text, or what was parsed from it
+   * @throws {QuorateError} `invalid-receipt`, with the reason's code in `details.fault`
+   */
+  abstract verifyStateProof(proof: string | object): StateProofSummary;
   /**
    * Where each replica says that it is, as one gateway has heard it: for people and monitoring, not to decide by.
    * @throws {QuorateError} as `submit`, but for what belongs to an operation

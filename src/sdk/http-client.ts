@@ -4,6 +4,7 @@ import { keyOfOwner } from '../client/idempotency-keys.js';
 import type { ClusterStatus, QueryAnswer } from '../client/cluster-client.js';
 import type { MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
+import type { StateProof, StateProofSummary } from '../crypto/state-proof.js';
 import type { ReceiptSummary } from '../crypto/verify-receipt.js';
 import { QuorateError } from '../errors.js';
 import { canonicalJson, type Json } from '../wire/json.js';
@@ -116,6 +117,14 @@ class HttpClient extends QuorateClient {
 
   override verifyReceipt(receipt: string | object): ReceiptSummary {
     return this.receipts.check(receipt);
+  }
+
+  override async prove(key: string, options: CallOptions = {}): Promise<StateProof> {
+    return this.receipts.proofOf(await this.ask({ path: `/v1/state/${encodeURIComponent(key)}` }, options), key);
+  }
+
+  override verifyStateProof(proof: string | object): StateProofSummary {
+    return this.receipts.checkState(proof);
   }
 
   override async status(options: CallOptions = {}): Promise<ClusterStatus> {

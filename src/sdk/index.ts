@@ -17,6 +17,7 @@ export {
 export type { ClusterStatus, QueryAnswer, ReplicaStatus } from '../client/cluster-client.js';
 export type { MembershipDocument } from '../crypto/membership.js';
 export type { Receipt, Reply } from '../crypto/receipt.js';
+export type { StateProof, StateProofSummary } from '../crypto/state-proof.js';
 export type { ReceiptSummary } from '../crypto/verify-receipt.js';
 export { QUORATE_ERROR_CODES, QuorateError, type QuorateErrorCode } from '../errors.js';
 export type { Json } from '../wire/json.js';

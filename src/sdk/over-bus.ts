@@ -3,6 +3,7 @@ import type { ClusterClient, ClusterStatus, QueryAnswer } from '../client/cluste
 import { Feed } from '../client/feed.js';
 import { parseMembership, type MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
+import type { StateProof, StateProofSummary } from '../crypto/state-proof.js';
 import type { ReceiptSummary } from '../crypto/verify-receipt.js';
 import { QuorateError } from '../errors.js';
 import type { Json } from '../wire/json.js';
@@ -74,6 +75,18 @@ class OverBus extends QuorateClient {
 
   override verifyReceipt(receipt: string | object): ReceiptSummary {
     return this.receipts.check(receipt);
+  }
+
+  override prove(key: string, { deadlineMs, signal }: CallOptions = {}): Promise<StateProof> {
+    return unlessAborted(signal, async () => {
+      const proof = await this.client.prove(key, deadlineMs); // which has verified it
+      if (proof === undefined) throw new QuorateError('not-found', 'no checkpoint is stable yet');
+      return proof;
+    });
+  }
+
+  override verifyStateProof(proof: string | object): StateProofSummary {
+    return this.receipts.checkState(proof);
   }
 
   override status({ signal }: CallOptions = {}): Promise<ClusterStatus> {

@@ -4,11 +4,12 @@ import { sha256 } from '../crypto/digest.js';
 import { membershipDocument, parseMembership, type Membership, type MembershipDocument } from '../crypto/membership.js';
 import { Ed25519Verifier } from '../crypto/signatures.js';
 import {
-  verifyReceipt,
-  verifyReceiptText,
-  type ReceiptSummary,
-  type ReceiptVerdict,
-} from '../crypto/verify-receipt.js';
+  verifyStateProof,
+  verifyStateProofText,
+  type StateProof,
+  type StateProofSummary,
+} from '../crypto/state-proof.js';
+import { verifyReceipt, verifyReceiptText, type ReceiptSummary } from '../crypto/verify-receipt.js';
 import { QuorateError } from '../errors.js';
 import { Opener } from '../wire/envelope.js';
 import { canonicalJsonBytes, type Json } from '../wire/json.js';
@@ -90,6 +91,24 @@ export class ReceiptChecker {
     );
   }
 
+  /** @throws {QuorateError} `invalid-receipt` */
+  checkState(proof: string | object): StateProofSummary {
+    return demandGenuine(
+      typeof proof === 'string'
+        ? verifyStateProofText(proof, this.membership)
+        : verifyStateProof(proof, this.membership),
+    );
+  }
+
+  /**
+   * The proof in `text`, if it is genuine and about this key.
+   * @throws {QuorateError} `invalid-receipt`
+   */
+  proofOf(text: string, key: string): StateProof {
+    if (this.checkState(text).key === key) return JSON.parse(text) as StateProof;
+    throw new QuorateError('invalid-receipt', 'the proof is genuine, but that of another key', { fault: 'other-key' });
+  }
+
   /**
    * As `check`, and it is the reply to this operation under this key: a genuine reply to something else is refused, too.
    * @param text the reply, to the letter
@@ -109,7 +128,11 @@ export class ReceiptChecker {
   }
 }
 
-function demandGenuine(verdict: ReceiptVerdict): ReceiptSummary {
+function demandGenuine<S>(
+  verdict:
+    | { readonly valid: true; readonly summary: S }
+    | { readonly valid: false; readonly code: string; readonly reason: string },
+): S {
   if (verdict.valid) return verdict.summary;
   throw new QuorateError('invalid-receipt', verdict.reason, { fault: verdict.code });
 }

@@ -84,7 +84,7 @@ export class Sealer {
 
 /** Which kinds a channel carries, and who may speak on it. A frame on another channel is refused unread. */
 const kindsOfChannel: Readonly<Record<string, readonly Kind[]>> = {
-  request: ['request', 'query', 'fetch'],
+  request: ['request', 'query', 'fetch', 'prove'],
   'pre-prepare': ['pre-prepare'],
   prepare: ['prepare'],
   commit: ['commit'],
@@ -93,12 +93,14 @@ const kindsOfChannel: Readonly<Record<string, readonly Kind[]>> = {
   'new-view': ['new-view'],
   status: ['status'],
   state: ['fetch', 'decided', 'fetch-batch', 'batch', 'fetch-state', 'state-chunk'],
-  reply: ['reply', 'query-reply', 'decided'],
+  reply: ['reply', 'query-reply', 'decided', 'proof'],
 };
 
-const gatewayKinds: readonly Kind[] = ['request', 'query', 'fetch'];
+const gatewayKinds: readonly Kind[] = ['request', 'query', 'fetch', 'prove'];
+/** And these nobody else. */
+const onlyGatewayKinds: readonly Kind[] = ['request', 'query', 'prove'];
 /** Only these have an attachment. */
-const carryingKinds: readonly Kind[] = ['pre-prepare', 'reply', 'decided', 'batch', 'state-chunk'];
+const carryingKinds: readonly Kind[] = ['pre-prepare', 'reply', 'decided', 'batch', 'state-chunk', 'proof'];
 
 /** Takes frames apart, cheapest checks first (rule 8). */
 export class Opener {
@@ -139,7 +141,7 @@ export class Opener {
     if (frame.epoch !== this.context.epoch) return 'wrong-epoch';
     const isGateway = frame.signer === gatewaySigner;
     if (!isGateway && frame.signer >= this.context.n) return 'unknown-signer';
-    if (isGateway ? !gatewayKinds.includes(frame.kind) : frame.kind === 'request' || frame.kind === 'query') {
+    if (isGateway ? !gatewayKinds.includes(frame.kind) : onlyGatewayKinds.includes(frame.kind)) {
       return 'unknown-signer';
     }
     if (!carryingKinds.includes(frame.kind) && frame.attachment.length > 0) return 'malformed-frame';

@@ -148,11 +148,13 @@ function readCertificate(reader: Reader): CertificateBody {
   };
 }
 
-function writeSignatures(writer: Writer, signatures: readonly Signed[]): void {
+/** u16 count × (u16 signer ‖ 64 bytes). */
+export function writeSignatures(writer: Writer, signatures: readonly Signed[]): void {
   writer.list(signatures, ({ signer, signature }) => writer.u16(signer).raw(signature));
 }
 
-function readSignatures(reader: Reader): Signed[] {
+/** @throws {Malformed} */
+export function readSignatures(reader: Reader): Signed[] {
   return reader.list(replicasMax, () => ({ signer: reader.u16(), signature: reader.take(signatureBytes) }));
 }
 

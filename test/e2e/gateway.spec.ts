@@ -1,10 +1,15 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Reply } from '../../src/crypto/receipt.js';
 import { parseMembership } from '../../src/crypto/membership.js';
 import { verifyReceiptText } from '../../src/crypto/verify-receipt.js';
+import { PROGRAM } from '../../src/cluster/local-cluster.js';
+import { runCommand } from '../../src/cluster/run-command.js';
 import { eventually } from '../support/cluster-waiting.js';
 import { Contract, validCalls } from '../support/contract.js';
-import { testTimeoutMs, TestCluster, type Api } from './support.js';
+import { plainEnvironment } from '../support/processes.js';
+import { temporaryFolder, testTimeoutMs, TestCluster, type Api } from './support.js';
 
 jest.setTimeout(testTimeoutMs);
 
@@ -15,8 +20,9 @@ describe('two gateways', () => {
 
   beforeAll(async () => {
     const gateways = ['gateway-1', 'gateway-2'].map((name) => ({ name, port: 0 }));
-    // Long enough for a request that waits until the replicas it needs go on.
-    cluster = await TestCluster.start({ gateways, settings: { DEADLINE_MS: '20000' } });
+    // Long enough for a request that waits until the replicas it needs go on; and checkpoints come soon.
+    const settings = { DEADLINE_MS: '20000', CHECKPOINT_INTERVAL: '8', LOG_SIZE: '64' };
+    cluster = await TestCluster.start({ gateways, settings });
     api = cluster.api('gateway-1');
     other = cluster.api('gateway-2');
   });
@@ -37,6 +43,30 @@ describe('two gateways', () => {
 
   /** What every answer under one idempotency key has in common. Which f+1 replicas have signed it may differ. */
   const essence = ({ receipt: { signatures: _, ...receipt }, ...reply }: Reply): object => ({ ...reply, receipt });
+
+  it('prove what the state holds, to whoever has the membership', async () => {
+    for (let count = 0; count < 8; count++) await api.agreed(increment('proven'));
+    const folder = await temporaryFolder();
+    const membership = join(folder, 'membership.json');
+    await writeFile(membership, JSON.stringify((await api.ask<object>('/v1/membership')).body));
+    const cli = async (...args: readonly string[]) =>
+      await runCommand(process.execPath, [PROGRAM, ...args], { timeoutMs: 30_000, environment: plainEnvironment() });
+    for (const [key, found] of [
+      ['proven', true],
+      ['nothing', false],
+    ] as const) {
+      const { stdout } = await cli('get', key, '--proof', '--url', api.url);
+      const file = join(folder, 'proof.json');
+      await writeFile(file, stdout);
+      const verified = await cli('verify', file, '--membership', membership, '--json');
+      expect(JSON.parse(verified.stdout)).toMatchObject({ valid: true, summary: { key, found } });
+      await writeFile(
+        file,
+        stdout.replace('"found": ', '"found": !').replaceAll('!true', 'false').replaceAll('!false', 'true'),
+      );
+      expect((await cli('verify', file, '--membership', membership)).code).toBe(1);
+    }
+  });
 
   it('answer every endpoint as their OpenAPI document says', async () => {
     const { body: document } = await api.ask<ConstructorParameters<typeof Contract>[1]>('/openapi.json');

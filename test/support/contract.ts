@@ -31,6 +31,7 @@ export const validCalls: Readonly<Record<string, Call>> = {
   'get /v1/status': {},
   'get /v1/membership': {},
   'get /v1/kv/{key}': { parameters: { key }, query: { consistency: 'linearizable' } },
+  'get /v1/state/{key}': { parameters: { key } },
   'get /v1/log': { query: { after: '0' } },
   'get /v1/events': {},
   'get /v1/log/{sequence}': { parameters: { sequence: '1' } },

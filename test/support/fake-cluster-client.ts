@@ -7,6 +7,7 @@ import type {
 } from '../../src/client/cluster-client.js';
 import type { MembershipDocument } from '../../src/crypto/membership.js';
 import type { Reply } from '../../src/crypto/receipt.js';
+import type { StateProof } from '../../src/crypto/state-proof.js';
 import type { Json } from '../../src/wire/json.js';
 
 const HEX = '0123456789abcdef'.repeat(4);
@@ -47,6 +48,24 @@ export function exampleBatch(sequence: number): AgreedBatch {
     requests: [{ id: HEX, client: 'gateway-1', timestamp: 12, operation: { op: 'put', key: 'a', value: 1 } }],
     batch: 'AAAA',
     certificate: REPLICAS.slice(0, 3).map((replica) => ({ replica, frame: 'AAAA' })),
+  };
+}
+
+export function exampleProof(key: string): StateProof {
+  return {
+    cluster: 'quorate',
+    epoch: 0,
+    key,
+    found: true,
+    value: 8888,
+    checkpoint: {
+      sequence: 128,
+      time: 1_700_000_000_000,
+      roots: [HEX, HEX],
+      signatures: REPLICAS.slice(0, 3).map((replica) => ({ replica, signature: SIGNATURE })),
+    },
+    hashes: [HEX],
+    path: Array.from({ length: 14 }, () => HEX),
   };
 }
 
@@ -126,6 +145,7 @@ export class FakeClusterClient implements ClusterClient {
     Promise.resolve({ value: 8888, sequence: 42, consistency, replicas: REPLICAS.slice(0, 3) });
   onAgreedBatch: (sequence: number) => Promise<AgreedBatch | undefined> = (sequence) =>
     Promise.resolve(sequence <= 42 ? exampleBatch(sequence) : undefined);
+  onProve: (key: string) => Promise<StateProof | undefined> = (key) => Promise.resolve(exampleProof(key));
   onStatus: () => ClusterStatus = () => exampleStatus();
 
   submit(operation: Json, options?: SubmitOptions): Promise<Reply> {
@@ -140,6 +160,10 @@ export class FakeClusterClient implements ClusterClient {
 
   agreedBatch(sequence: number): Promise<AgreedBatch | undefined> {
     return this.onAgreedBatch(sequence);
+  }
+
+  prove(key: string): Promise<StateProof | undefined> {
+    return this.onProve(key);
   }
 
   status(): ClusterStatus {

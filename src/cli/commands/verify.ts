@@ -22,8 +22,13 @@ const FILE_BYTES_MAX = 16 * 1024 * 1024;
 export function addVerify(program: Command, context: Context): void {
   const command = program
     .command('verify')
-    .argument('<receipt>', 'file with a receipt, or with the whole reply that it came in; - reads standard input')
-    .description('is this receipt genuine? Asks nobody: a membership is all that it takes. Exit 0 or 1, and why')
+    .argument(
+      '<receipt>',
+      'file with a receipt, the whole reply that it came in, or a proof of state; - reads standard input',
+    )
+    .description(
+      'is this receipt, or this proof, genuine? Asks nobody: a membership is all that it takes. Exit 0 or 1, and why',
+    )
     .option('--membership <file>', 'the membership to check against; else membership.json in the data folder')
     .option('--json', 'print the finding as JSON');
   addSettingFlags(command, 'dataDir')
@@ -39,8 +44,8 @@ Examples:
       const settings = settingsFrom(context, options);
       const membership = options.membership ?? join(settings.dataDir, 'membership.json');
       const receiptText = receipt === '-' ? await context.readStdin() : await readText(receipt, 'receipt');
-      const { verifyReceiptText } = await import('../../crypto/verify-receipt.js');
-      const finding = verifyReceiptText(receiptText, await readText(membership, 'membership'));
+      const { verifyText } = await import('../../crypto/verify-text.js');
+      const finding = verifyText(receiptText, await readText(membership, 'membership'));
       context.exitCode = finding.valid ? 0 : 1;
       if (options.json === true) print(context, JSON.stringify(finding));
       else if (finding.valid)

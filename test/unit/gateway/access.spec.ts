@@ -6,6 +6,7 @@ import { AccessRules } from '../../../src/access/access-rules.js';
 import { digestOfKey, newApiKey } from '../../../src/access/api-key.js';
 import { tokenReader } from '../../../src/access/tokens.js';
 import type { AsyncRequest, AsyncRequests, RequestStatus } from '../../../src/queue/async-requests.js';
+import { exampleProof } from '../../support/fake-cluster-client.js';
 import { problemIn, PUT, start, stopAll, type Started } from './support.js';
 import KeyValueService from '../../../src/state-machine/key-value.js';
 
@@ -188,6 +189,25 @@ describe('where clients are told apart', () => {
     await request(gateway.url).get('/v1/kv/alice').set(bearer(bob)).expect(403);
     await request(gateway.url).get('/v1/log/1').set(bearer(bob)).expect(403);
     await request(gateway.url).get('/v1/log/1').set(bearer(alice)).expect(200);
+  });
+
+  it('a proof takes the right to read all that it shows', async () => {
+    const { gateway, client } = await closed();
+    await request(gateway.url).get('/v1/state/bob%2Fa').set(bearer(bob)).expect(200);
+    await request(gateway.url).get('/v1/state/alice').set(bearer(bob)).expect(403);
+    const absent = (before: string | null, after: string | null): void => {
+      const entryOf = (key: string | null) => (key === null ? null : { key, value: 'secret' });
+      const neighbours = { before: entryOf(before), after: entryOf(after) };
+      client.onProve = (key) => Promise.resolve({ ...exampleProof(key), found: false, value: undefined, neighbours });
+    };
+    absent('alice/a', null);
+    const answer = await request(gateway.url).get('/v1/state/bob%2Fb').set(bearer(bob));
+    expect(problemIn(answer).code).toBe('forbidden');
+    expect(answer.text).not.toContain('alice/a');
+    await request(gateway.url).get('/v1/state/bob%2Fb').set(bearer(alice)).expect(200);
+    client.onProve = () => Promise.resolve(undefined);
+    const none = await request(gateway.url).get('/v1/state/bob%2Fb').set(bearer(alice));
+    expect(problemIn(none).code).toBe('not-found');
   });
 
   it('who asks too much is told when to come again', async () => {

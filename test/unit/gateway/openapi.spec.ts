@@ -45,6 +45,7 @@ describe('the OpenAPI document', () => {
       'get /v1/log/{sequence}: 200 400 404 410 429 500 503 504',
       'get /v1/log: 200 400 410 429 500 503 504',
       'get /v1/membership: 200 400 500 503',
+      'get /v1/state/{key}: 200 400 403 404 429 500 503 504',
       'get /v1/status: 200 400 500 503',
       'post /v1/requests/batch: 200 400 408 413 415 429 500 503',
       'post /v1/requests: 200 400 408 409 413 415 429 500 503 504',
