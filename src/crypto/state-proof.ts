@@ -15,11 +15,11 @@ import { base64Bytes, firstIssue, hexBytes, wholeNumber } from './text-forms.js'
 import { demand, Refused, signersOf, type SignatureFault } from './verdict.js';
 
 /** Levels of the tree of a state: a key's place is given by so many first bits of its SHA-256. */
-export const stateTreeLevels = 14;
+const stateTreeLevels = 14;
 /** Keys in one place, as replicas limit them. */
 const placeEntriesMax = 65_536;
 /** Bytes of a file that is verified: the longest list of hashes, and two neighbours. */
-export const stateProofBytesMax = 8 * 1024 * 1024;
+const stateProofBytesMax = 8 * 1024 * 1024;
 const entryPrefix = 0x02;
 const jsonLimits: JsonLimits = { depthMax: 70, entriesMax: 2 * placeEntriesMax, stringLengthMax: 65_536 };
 

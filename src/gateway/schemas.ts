@@ -58,7 +58,7 @@ const requestStatusSchema = z.strictObject({
 
 const entry = z.strictObject({ key: z.string(), value: json });
 
-export const stateProofSchema = z.strictObject({
+const stateProofSchema = z.strictObject({
   cluster: z.string(),
   epoch: z.int().nonnegative(),
   key: z.string(),
