@@ -22,8 +22,8 @@ const stuckFactor = 4;
 const slownessFactor = 4;
 /** Logs that a replica's hashes may fill: below the stored checkpoint, up to the stable one, and what is under way. */
 const hashesPerLog = 3;
-/** Logs that its promises may fill: what is above the stable checkpoint, and as much that came while that moved. */
-const promisedPerLog = 2;
+/** Logs that its promises may fill: what is said in the turn in which a checkpoint becomes stable stays until the next one. */
+const promisedPerLog = 4;
 /** The replica's own hash, and its state. */
 const hashesBesides = 2;
 /** Requests that are made once the faults have stopped. */

@@ -58,10 +58,10 @@ export class Witness {
   ) {
     this.execution = new ExecutionChecker(violations, (digest) => this.made.has(digest));
     const { membership } = founders;
+    // A reply is that of the youngest life that has executed there: what an older one executed upon words that never left it was not told.
     const onAnswered = (replica: number, sequence: number): void => {
-      for (const execution of this.lives.get(replica) ?? []) {
-        if (execution.executed >= sequence) this.execution.finish(execution, sequence);
-      }
+      const execution = this.lives.get(replica)?.findLast(({ done, above }) => done >= sequence || above.has(sequence));
+      if (execution !== undefined) this.execution.finish(execution, sequence);
     };
     this.speech = new SpeechChecker(membership, violations, (replica) => !isByzantine(replica), onAnswered);
     this.newViews = new NewViewChecker(membership.n, membership.q, nullBatch.digest, this.speech, violations);
