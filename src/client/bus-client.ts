@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { sha256 } from '../crypto/digest.js';
 import { membershipDocument, type Membership, type MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
 import type { StateProof } from '../crypto/state-proof.js';
@@ -70,7 +71,8 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   private readonly finder: BatchFinder;
   private readonly prover: ProofFinder;
   private readonly submissions = new Map<string, Submission>();
-  private readonly queries = new Map<number, QueryRound>();
+  /** By nonce, each with the SHA-256 of its QUERY's body. */
+  private readonly queries = new Map<number, { readonly round: QueryRound; readonly question: string }>();
   private readonly keyed = new KeyedReplies();
   private readonly reader = new ReplyReader();
   private subscription: Subscription | undefined;
@@ -146,8 +148,8 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     const patience = consistency === 'local' ? wait : Math.min(queryPatienceMs, wait);
     const nonce = (this.options.drawNonce ?? randomNonce)();
     const round = new QueryRound(nonce, consistency, started + patience, membership);
-    this.queries.set(nonce, round);
     const body = encodeQuery({ credential, nonce, query: Buffer.from(canonicalJsonBytes(query)) });
+    this.queries.set(nonce, { round, question: sha256(body) });
     this.options.publisher.publish(packets('request', [this.sealer.seal('query', body)]));
     const answer = await round.promise;
     this.queries.delete(nonce);
@@ -198,7 +200,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     for (const submission of this.submissions.values()) {
       if (submission.deadline <= now) submission.fail(this.failure(submission));
     }
-    for (const round of this.queries.values()) if (round.deadline <= now) round.giveUp();
+    for (const { round } of this.queries.values()) if (round.deadline <= now) round.giveUp();
   }
 
   onPayload(_channel: Channel, payload: Buffer): void {
@@ -269,8 +271,10 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   private onQueryReply(frame: Frame): void {
     const reply = decoded(() => decodeQueryReply(frame.body));
     if (reply === 'malformed-frame') return;
-    const round = this.queries.get(reply.nonce);
-    if (round !== undefined && this.opener.verify(frame)) round.add(frame.signer, reply);
+    const asked = this.queries.get(reply.nonce);
+    // Whoever asks something else under our nonce gets answers that are genuine, and not to our question.
+    if (asked?.question !== reply.question || !this.opener.verify(frame)) return;
+    asked.round.add(frame.signer, reply);
   }
 
   /** A second submission under a key that is being executed gets the first one's reply. */

@@ -3,6 +3,9 @@ import type { QueryReply } from '../wire/service.js';
 import type { QueryAnswer } from './cluster-client.js';
 import type { Json } from '../wire/json.js';
 
+/** What a replica answers; that it answers this very question was looked at before. */
+type Answer = Omit<QueryReply, 'question'>;
+
 /**
  * One question to all replicas. A linearizable answer needs q equal answers of distinct replicas, of which at least f+1
  * are from a state that is no older than anything that any of the q has prepared (docs/protocol.md, rule 13): what a
@@ -11,7 +14,7 @@ import type { Json } from '../wire/json.js';
 export class QueryRound {
   readonly promise: Promise<QueryAnswer | undefined>;
   private settle!: (answer: QueryAnswer | undefined) => void;
-  private readonly answers = new Map<number, QueryReply>();
+  private readonly answers = new Map<number, Answer>();
 
   constructor(
     readonly nonce: number,
@@ -23,7 +26,7 @@ export class QueryRound {
     this.promise = new Promise((resolve) => (this.settle = resolve));
   }
 
-  add(replica: number, answer: QueryReply): void {
+  add(replica: number, answer: Answer): void {
     if (this.answers.has(replica) || !isJson(answer.value)) return;
     this.answers.set(replica, answer);
     const same = [...this.answers].filter(([, other]) => textOf(other) === textOf(answer));
@@ -37,7 +40,7 @@ export class QueryRound {
     this.settle(undefined);
   }
 
-  private isLinearizable(same: readonly QueryReply[]): boolean {
+  private isLinearizable(same: readonly Answer[]): boolean {
     const { q, f } = this.membership;
     if (same.length < q) return false;
     // Any q of them will do: those that have prepared least ask the least of the others.
@@ -46,7 +49,7 @@ export class QueryRound {
     return chosen.filter(({ lastExecuted }) => lastExecuted >= floor).length > f;
   }
 
-  private answerOf(same: readonly (readonly [number, QueryReply])[]): QueryAnswer {
+  private answerOf(same: readonly (readonly [number, Answer])[]): QueryAnswer {
     const [first] = same;
     const value = first?.[1].value;
     return {
@@ -69,6 +72,6 @@ function isJson(value: Buffer | undefined): boolean {
   }
 }
 
-function textOf({ value }: QueryReply): string {
+function textOf({ value }: Answer): string {
   return value === undefined ? 'none' : `some:${value.toString('hex')}`;
 }

@@ -8,6 +8,7 @@ const kinds = ['pre-prepare', 'prepare', 'commit', 'view-change'] as const;
 /** The record that says up to where promises were forgotten; its view and digest are 0. */
 const settledCode = kinds.length;
 const recordBytes = 1 + 8 + 8 + 32 + 2;
+const noDigest = '0'.repeat(64);
 /** When so much was appended, the file is written anew with what still matters. */
 const appendedBytesMax = 1024 * 1024;
 
@@ -45,9 +46,7 @@ export class PromiseFile implements PromiseKeeper {
       closeSync(this.file);
       this.file = this.rewrite();
     }
-    const bytes = Buffer.concat(promises.map(encode));
-    for (let written = 0; written < bytes.length;) written += writeSync(this.file, bytes, written);
-    this.appended += bytes.length;
+    this.append(Buffer.concat(promises.map(encode)));
     this.promises.push(...promises);
   }
 
@@ -63,7 +62,10 @@ export class PromiseFile implements PromiseKeeper {
   }
 
   forget(upTo: number): void {
-    this.settled = Math.max(this.settled, upTo);
+    if (upTo > this.settled) {
+      this.settled = upTo;
+      this.append(recordOf(settledCode, 0, upTo, noDigest));
+    }
     const views = this.promises.filter(({ kind }) => kind === 'view-change').sort((a, b) => b.view - a.view);
     this.promises = [...views.slice(0, 1), ...this.promises.filter(({ sequence: place }) => place > upTo)];
   }
@@ -72,9 +74,15 @@ export class PromiseFile implements PromiseKeeper {
     if (this.file !== undefined) closeSync(this.file);
   }
 
+  private append(bytes: Buffer): void {
+    if (this.file === undefined) return; // what is read is written anew as a whole
+    for (let written = 0; written < bytes.length;) written += writeSync(this.file, bytes, written);
+    this.appended += bytes.length;
+  }
+
   /** Writes what still matters into a new file and opens it for appending. */
   private rewrite(): number {
-    const settled = recordOf(settledCode, 0, this.settled, '0'.repeat(64));
+    const settled = recordOf(settledCode, 0, this.settled, noDigest);
     const bytes = Buffer.concat([settled, ...this.promises.map(encode)]);
     writeDurably(this.path, bytes);
     this.appended = 0;

@@ -77,6 +77,11 @@ export class Core {
   lastTime = 0;
   /** The last sequence number that this replica, as primary, has proposed. */
   lastProposed: SequenceNumber = sequence(0);
+  /**
+   * Up to here the NEW-VIEW of this view alone says what is ordered: the last of O, or the checkpoint below it. 0 in view 0. What it
+   * orders beyond our window is not in the log yet, and what lies below that checkpoint never will be.
+   */
+  orderedUpTo: SequenceNumber = sequence(0);
   /** Ticks for which others have vouched for a checkpoint that is beyond us, and nothing was executed. */
   ticksBehind = 0;
   /** Ticks since the start. */

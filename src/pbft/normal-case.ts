@@ -46,7 +46,9 @@ function accept(core: Core, message: PhaseMessage): RefusalReason | undefined {
  * 4. the batch was first proposed in this view;
  * 5. the batch's time does not go back, nor runs ahead of our clock (rule 11);
  * 6. each bundle is of use, in its client's order, unexpired, and the batch within its limits (rule 10);
- * 7. it does not contradict what we said here before a restart.
+ * 7. it does not contradict what we said here before a restart;
+ * 8. it lies behind all that the NEW-VIEW of this view orders, and behind the checkpoint that that rests on, whether we have got so far
+ *    or not.
  */
 function acceptPrePrepare(core: Core, slot: Slot, message: PrePrepare): RefusalReason | undefined {
   const { prePrepare } = slot;
@@ -56,6 +58,7 @@ function acceptPrePrepare(core: Core, slot: Slot, message: PrePrepare): RefusalR
     core.isPrimaryFaulty = true;
     return 'conflicting-vote';
   }
+  if (message.sequence <= core.orderedUpTo) return 'ordered-by-new-view';
   const { batch } = message;
   const reason = batch === undefined ? 'digest-mismatch' : judgeProposal(core, message, batch);
   if (reason !== undefined || batch === undefined) return reason;

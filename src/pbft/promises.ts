@@ -29,6 +29,12 @@ export class Promises {
     return said === undefined || said === digest;
   }
 
+  /** Whether this identity has said anything for this digest there in this view: it has found the proposal right. */
+  vouchesFor(view: View, place: SequenceNumber, digest: Digest): boolean {
+    const said = [...(this.byPlace.get(place) ?? [])];
+    return said.some(([name, what]) => what === digest && name.endsWith(`:${view}`));
+  }
+
   /** Whether anything was said there in a later view: then nothing may be said in this one. */
   hasSpokenLater(view: View, place: SequenceNumber): boolean {
     return view < (this.latest.get(place) ?? 0);

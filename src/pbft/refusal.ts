@@ -27,6 +27,7 @@ export const refusalSeverity = {
   'too-many-clients': 'evidence',
   'expired-request': 'fault',
   'may-have-voted': 'ignore',
+  'ordered-by-new-view': 'fault',
   'invalid-certificate': 'fault',
   'invalid-view-change': 'evidence',
   'invalid-new-view': 'evidence',

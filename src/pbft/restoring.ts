@@ -70,7 +70,8 @@ function restoreNewView(core: Core, message: NewView): void {
   core.view = message.view;
   core.isChangingView = false;
   core.newView = message;
-  core.lastProposed = lastOrdered(core, message);
+  core.orderedUpTo = lastOrdered(core, message);
+  core.lastProposed = core.orderedUpTo;
 }
 
 /** We asked for a view and have not entered it: the view change goes on (rule 21). */
@@ -123,13 +124,23 @@ function bestCertificate(core: Core, messages: readonly PhaseMessage[], known: S
     .sort((a, b) => b.prePrepare.view - a.prePrepare.view)[0];
 }
 
+/**
+ * Whether a proposal that the log holds was found right when it came: we have voted for it, or it has prepared. Whoever runs Redis
+ * can put another one there that its primary has signed; that one is judged like any other, when it is heard again (rule 30).
+ */
+function isVouched(core: Core, { sequence: place, prepared }: Slot, { view: said, digest }: PrePrepare): boolean {
+  const hasPrepared = prepared?.prePrepare.view === said && prepared.prePrepare.digest === digest;
+  return hasPrepared || core.promises.vouchesFor(said, place, digest);
+}
+
 function restoreVotes(core: Core, slot: Slot, messages: readonly PhaseMessage[]): void {
   for (const message of messages) {
     if (message.view !== core.view) continue;
     const isPrimarys = message.replica === core.primary;
     if (message.kind === 'commit') slot.commits.set(message.replica, message);
     else if (message.kind === 'prepare' && !isPrimarys) slot.prepares.set(message.replica, message);
-    else if (message.kind === 'pre-prepare' && isPrimarys) slot.prePrepare ??= message;
+    else if (message.kind === 'pre-prepare' && isPrimarys && isVouched(core, slot, message))
+      slot.prePrepare ??= message;
   }
   const { prePrepare } = slot;
   if (prePrepare === undefined) return;

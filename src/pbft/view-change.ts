@@ -162,8 +162,9 @@ function enterView(core: Core, message: NewView): void {
     remember(core, viewChange);
     learnCheckpoint(core, viewChange);
   }
+  core.orderedUpTo = lastOrdered(core, message);
   for (const prePrepare of message.prePrepares) acceptCarriedOver(core, prePrepare);
-  core.lastProposed = lastOrdered(core, message);
+  core.lastProposed = core.orderedUpTo;
 }
 
 /** The sequence number behind which the view's primary proposes. */

@@ -1,3 +1,4 @@
+import { sha256 } from '../crypto/digest.js';
 import type { Configuration } from '../pbft/configuration.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { sequence, type Digest, type SequenceNumber } from '../pbft/types.js';
@@ -279,6 +280,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     const value = this.options.service.query(query.query);
     const body = encodeQueryReply({
       nonce: query.nonce,
+      question: sha256(frame.body),
       lastExecuted,
       lastPrepared,
       value: value === undefined ? undefined : Buffer.from(value),

@@ -155,6 +155,11 @@ export function decodeQuery(body: Buffer): Query {
 
 export interface QueryReply {
   readonly nonce: number;
+  /**
+   * SHA-256 of the QUERY's body: its gateway, its nonce and what is asked. The nonce alone, which is no secret on the bus, could be that of
+   * somebody else's question.
+   */
+  readonly question: Digest;
   /** The state after this sequence number was asked. */
   readonly lastExecuted: number;
   /** The highest sequence number for which the replica has sent a COMMIT: what may have been acknowledged already. */
@@ -163,8 +168,8 @@ export interface QueryReply {
   readonly value: Buffer | undefined;
 }
 
-export function encodeQueryReply({ nonce, lastExecuted, lastPrepared, value }: QueryReply): Buffer {
-  const writer = new Writer().u64(nonce).u64(lastExecuted).u64(lastPrepared);
+export function encodeQueryReply({ nonce, question, lastExecuted, lastPrepared, value }: QueryReply): Buffer {
+  const writer = new Writer().u64(nonce).digest(question).u64(lastExecuted).u64(lastPrepared);
   return writer
     .u8(value === undefined ? 0 : 1)
     .blob(value ?? Buffer.alloc(0))
@@ -175,11 +180,12 @@ export function encodeQueryReply({ nonce, lastExecuted, lastPrepared, value }: Q
 export function decodeQueryReply(body: Buffer): QueryReply {
   const reader = new Reader(body);
   const nonce = reader.u64();
+  const question = reader.digest();
   const lastExecuted = reader.u64();
   const lastPrepared = reader.u64();
   const flag = reader.u8();
   const value = reader.blob(limits.resultBytesMax);
   reader.end();
   demand(flag <= 1 && (flag === 1 || value.length === 0), 'a value that is not there');
-  return { nonce, lastExecuted, lastPrepared, value: flag === 1 ? value : undefined };
+  return { nonce, question, lastExecuted, lastPrepared, value: flag === 1 ? value : undefined };
 }

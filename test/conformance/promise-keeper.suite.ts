@@ -43,6 +43,15 @@ export function promiseKeeperSuite(make: () => { keeper: PromiseKeeper; reopen: 
       expect(keeper.read().map((kept) => kept.sequence)).toEqual([3, 4, 5]);
     });
 
+    it('remembers up to where it has forgotten, over a crash', () => {
+      const { keeper, reopen } = make();
+      keeper.keep([1, 2, 3, 4].map((place) => promise('prepare', place)));
+      keeper.forget(3);
+      const again = reopen();
+      expect(again.settled).toBe(3);
+      expect(again.read()).toEqual([promise('prepare', 4)]);
+    });
+
     it('remembers up to where it has forgotten, or what was there, over a crash and over many', () => {
       const { keeper, reopen } = make();
       expect(keeper.settled).toBe(0);

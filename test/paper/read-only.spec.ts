@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { QueryAnswer } from '../../src/client/cluster-client.js';
 import { QueryRound } from '../../src/client/query-round.js';
+import { digest } from '../../src/pbft/types.js';
 import type { QueryReply } from '../../src/wire/service.js';
 import { testMembership } from '../unit/crypto/support.js';
 
@@ -12,7 +13,7 @@ interface AnswerOptions {
 
 function answer({ value = 'x', lastExecuted = 10, lastPrepared = lastExecuted }: AnswerOptions = {}): QueryReply {
   const bytes = value === undefined ? undefined : Buffer.from(JSON.stringify(value));
-  return { nonce: 1, lastExecuted, lastPrepared, value: bytes };
+  return { nonce: 1, question: digest('0'.repeat(64)), lastExecuted, lastPrepared, value: bytes };
 }
 
 interface RoundOptions {

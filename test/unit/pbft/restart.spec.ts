@@ -308,8 +308,8 @@ describe('a log that was tampered with', () => {
   }
 
   it('can not make the PREPARE of a primary count', () => {
-    const replica = restored(about, prepare(0, about));
-    expect(votes(replica.tick()).map(({ kind }) => kind)).toEqual(['prepare']);
+    const replica = restored(about, prepare(1, about), prepare(0, about));
+    expect(votes(replica.tick())).toEqual([]);
     expect(replica.core.lastPrepared).toBe(0);
   });
 
@@ -321,8 +321,15 @@ describe('a log that was tampered with', () => {
   });
 
   it('can not make votes for two batches count as votes for one', () => {
-    const replica = restored(about, prepare(2, other), prepare(3, other), commit(2, other));
-    expect(votes(replica.tick())).toEqual([prepare(1, about)]);
+    const replica = restored(about, prepare(1, about), prepare(2, other), prepare(3, other), commit(2, other));
+    expect(votes(replica.tick())).toEqual([]);
+    expect(replica.core.lastPrepared).toBe(0);
+  });
+
+  it('can not have a proposal voted for that was never found right: it is judged when it is heard', () => {
+    const replica = restored({ ...about, batch: { ...about.batch!, time: 10 ** 15 } });
+    expect(votes(replica.tick())).toEqual([]);
+    expect(votes(replica.receive(about)).map(({ kind }) => kind)).toEqual(['prepare']);
   });
 
   it('that lacks what a stable checkpoint rests on costs a new beginning, not the replica', () => {

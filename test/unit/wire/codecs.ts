@@ -276,6 +276,7 @@ export const codecs: readonly Codec[] = [
     'query reply',
     fc.record({
       nonce: u64,
+      question: hexDigest,
       lastExecuted: u64,
       lastPrepared: u64,
       value: fc.option(bytes({ max: 60 }), { nil: undefined }),

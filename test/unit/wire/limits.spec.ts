@@ -152,6 +152,7 @@ const caps: [string, (step: 0 | 1) => Buffer, (bytes: Buffer) => unknown][] = [
     (step) =>
       service.encodeQueryReply({
         nonce: 1,
+        question: digest('0'.repeat(64)),
         lastExecuted: 0,
         lastPrepared: 0,
         value: Buffer.alloc(limits.resultBytesMax + step),
@@ -226,10 +227,13 @@ describe('what is decoded is bounded:', () => {
 
   it('a query reply that has no value has no bytes for it, and its flag is 0 or 1', () => {
     const value = Buffer.from('1');
-    const some = service.encodeQueryReply({ nonce: 1, lastExecuted: 0, lastPrepared: 0, value });
+    const some = service.encodeQueryReply({
+      ...{ nonce: 1, question: digest('0'.repeat(64)) },
+      ...{ lastExecuted: 0, lastPrepared: 0, value },
+    });
     for (const flag of [0, 2, 255]) {
       const changed = Buffer.from(some);
-      changed[24] = flag;
+      changed[56] = flag;
       expect(() => service.decodeQueryReply(changed)).toThrow(Malformed);
     }
   });
