@@ -16,7 +16,7 @@ import { isVote, must, newViewOf, tell, viewChangeOf } from './kit.js';
 
 /**
  * Replica 1, Byzantine, becomes the primary after replica 3 alone has executed c#1, which 0 has prepared as well, and 2 only
- * where it is said. What it begins the view with is up to the scenario; then it proposes something else at 1.
+ * where it is said. What it begins the view with is up to the scenario; where that orders nothing, it proposes something else at 1.
  */
 function forget(hasPrepared: boolean, begin: (own: ViewChange, two: ViewChange, three: ViewChange) => NewView): void {
   const cluster = new Scenario({ byzantine: [1] });
@@ -30,10 +30,12 @@ function forget(hasPrepared: boolean, begin: (own: ViewChange, two: ViewChange, 
   cluster.until('executed at 3', () => cluster.at(3).replica.lastExecuted === 1);
   cluster.kill(0);
   cluster.ask(ask('d', 1));
-  tell(cluster, [2, 3], begin(viewChange(1, 1), viewChangeOf(cluster, 2, 1), viewChangeOf(cluster, 3, 1)));
+  const newView = begin(viewChange(1, 1), viewChangeOf(cluster, 2, 1), viewChangeOf(cluster, 3, 1));
+  tell(cluster, [2, 3], newView);
   cluster.ticks(1);
-  const other = prePrepare(1, batch([ask('x', 1)], { view: 1, time: clockStart + 1000 }), { view: 1, replica: 1 });
-  tell(cluster, [2, 3], other, commit(1, other));
+  const x = batch([ask('x', 1)], { view: 1, time: clockStart + 1000 });
+  const other = newView.prePrepares[0] ?? prePrepare(1, x, { view: 1, replica: 1 });
+  tell(cluster, [2, 3], ...(newView.prePrepares.length > 0 ? [] : [other]), commit(1, other));
   cluster.ticks(3);
   cluster.lose();
   cluster.revive(0);
@@ -129,7 +131,8 @@ export const viewChanges = {
     forget(true, (own) => newViewFrom([own]));
   },
   'a new primary that forgets what the VIEW-CHANGEs show': () => {
-    forget(true, (...all) => ({ ...newViewFrom(all), prePrepares: [] }));
+    const nothing = prePrepare(1, nullBatch, { view: 1, replica: 1 });
+    forget(true, (...all) => ({ ...newViewFrom(all), prePrepares: [nothing] }));
   },
   'a new primary that asks too few': () => {
     forget(false, (own, two) => newViewFrom([own, two]));
