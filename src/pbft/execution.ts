@@ -55,7 +55,7 @@ function execute(core: Core, place: SequenceNumber, batch: Batch): void {
   core.clients.add(executed.map((one) => cachedReply(one, statement, leaves, proof)));
   core.lastExecuted = place;
   core.requests.executed(batch, place);
-  core.timers.onProgress();
+  core.timers.onProgress(place > core.orderedUpTo);
   core.ticksBehind = 0;
   core.emit({ kind: 'executed', sequence: place, batch });
   if (!core.isCorrupt) sendReplies(core, { statement, leaves }, answers);

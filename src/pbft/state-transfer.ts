@@ -52,7 +52,7 @@ export function onState(core: Core, { sequence: place, digest, time, replies, pr
   }
   for (const later of core.held.keys()) if (later >= place) core.held.delete(later);
   core.held.set(place, digest);
-  core.timers.onProgress();
+  core.timers.onProgress(place > core.orderedUpTo);
   core.requests.forgetOrder();
   for (const { sequence: above, prePrepare, committed } of core.log.values()) {
     const batch = committed ?? prePrepare?.batch;

@@ -43,9 +43,9 @@ function tickView(core: Core, oldest: number, patience: number): void {
   const isStalled = Math.min(timers.sinceProgress, oldest) >= patience;
   const isCensored = Math.min(timers.inView, oldest) >= patience * censorshipFactor;
   const isSlow = timers.idle >= patience * idlenessFactor;
-  if (!isStalled && !isCensored && !isSlow) return;
-  if (timers.hasProgressed) startViewChange(core, view(core.view + 1));
-  else failView(core); // a view in which nothing was executed came to nothing, too (paper §4.5.2)
+  if (!isStalled && !isCensored && !isSlow) timers.onTickInView(patience);
+  else if (timers.hasHeld) startViewChange(core, view(core.view + 1));
+  else failView(core); // a view that never held came to nothing, too (paper §4.5.2)
 }
 
 /** Whether a request waits that the primary could order now. Load alone never looks so: then instances are under way. */

@@ -111,6 +111,20 @@ describe('what a view change does to requests (OSDI §4.4)', () => {
     cluster.until('executed', () => [1, 2, 3].every((one) => cluster.at(one).history.includes('c#1')), 3000);
   });
 
+  it.each([4, 7])('a cluster of %d that is slower than the timers settles in a view, and stays there', (n) => {
+    const cluster = new Scenario({ n, delay: 40 }); // three of these, one after the other, take longer than the request time-out
+    const viewAfter = (first: number, last: number): number => {
+      for (let timestamp = first; timestamp <= last; timestamp++) {
+        cluster.ask(ask('c', timestamp));
+        cluster.until('executed', () => cluster.all.every(({ history }) => history.includes(`c#${timestamp}`)), 1000);
+      }
+      return cluster.at(0).replica.view;
+    };
+    const settled = viewAfter(1, 12);
+    expect(settled).toBeGreaterThan(0);
+    expect(viewAfter(13, 40)).toBe(settled);
+  });
+
   it('a Byzantine primary that sends NEW-VIEWs of its own making gets nobody to forget what has prepared', () => {
     const cluster = new Scenario({ byzantine: [1] });
     // Nor does 3 hand over what it has executed.
