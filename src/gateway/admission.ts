@@ -3,6 +3,7 @@ import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@ne
 import { QuorateError } from '../errors.js';
 import { Connections } from './connections.js';
 import { CLIENT_GRACE_MS, GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
+import { Places } from './places.js';
 
 /**
  * Counts the requests on their way through the cluster, from before their body is read until both the answer is sent
@@ -11,25 +12,34 @@ import { CLIENT_GRACE_MS, GATEWAY_OPTIONS, type GatewayOptions } from './options
 @Injectable()
 export class Admission {
   readonly #holders = new WeakMap<IncomingMessage, () => () => void>();
+  readonly #places: Places;
   #inFlight = 0;
 
   constructor(
     @Inject(GATEWAY_OPTIONS) private readonly options: GatewayOptions,
     @Inject(Connections) private readonly connections: Connections,
-  ) {}
+  ) {
+    this.#places = new Places(options.inFlightMax, options.deadlineMs);
+  }
 
   get inFlight(): number {
     return this.#inFlight;
   }
 
+  /** Requests that may be in flight at once, as long as answers take what they take now. */
+  get places(): number {
+    return this.#places.count;
+  }
+
   get isFull(): boolean {
-    return this.#inFlight >= this.options.inFlightMax;
+    return this.#inFlight >= this.#places.count;
   }
 
   /** What is said to a request for which there is no place. */
   refusal(): QuorateError {
     const { inFlightMax } = this.options;
-    return new QuorateError('overloaded', `${String(inFlightMax)} requests are in flight already.`, { inFlightMax });
+    const detail = 'As many requests are in flight already as can be answered in time.';
+    return new QuorateError('overloaded', detail, { inFlightMax });
   }
 
   /** @throws {QuorateError} `overloaded` */
@@ -63,9 +73,11 @@ export class Admission {
       throw new QuorateError('shutting-down', 'The gateway takes no more requests. This one was not executed.');
     }
     const release = this.#holders.get(request)?.();
+    const startedAt = performance.now();
     try {
       return await withinDeadline(work(this.options.deadlineMs), this.options.deadlineMs + CLIENT_GRACE_MS);
     } finally {
+      this.#places.onEnd(startedAt, performance.now(), this.#inFlight);
       release?.();
     }
   }

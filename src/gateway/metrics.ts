@@ -50,6 +50,14 @@ export class GatewayMetrics {
       },
     });
     new Gauge({
+      name: 'quorate_gateway_in_flight_max',
+      help: 'Requests that may be on their way at once, so that each is answered in time.',
+      registers,
+      collect() {
+        this.set(admission.places);
+      },
+    });
+    new Gauge({
       name: 'quorate_gateway_bus_connected',
       help: '1 when the bus answers.',
       registers,

@@ -15,7 +15,7 @@ export interface GatewayOptions {
   readonly stateMachine: Pick<StateMachine<unknown>, 'name' | 'operation' | 'query' | 'touches'>;
   /** Bytes of a request's body at most. */
   readonly bodyBytesMax: number;
-  /** Requests that may be on their way through the cluster at once; above it 429 is answered. */
+  /** Requests that may be on their way through the cluster at once, at most: fewer while answers are slow. Above it 429 is answered. */
   readonly inFlightMax: number;
   /** Milliseconds: for receiving one request whole, and again for the cluster's answer to it. */
   readonly deadlineMs: number;

@@ -64,6 +64,25 @@ describe('requests in flight', () => {
     expect((await batch?.answer())?.status).toBe(200);
   });
 
+  it('have fewer places while answers are late, whatever the most may be', async () => {
+    const started = await start({ inFlightMax: 128, deadlineMs: 200 });
+    const placesAt = async (): Promise<number> => {
+      const { text } = await request(started.gateway.url).get('/metrics');
+      return Number(/^quorate_gateway_in_flight_max (\d+)$/m.exec(text)?.[1]);
+    };
+    expect(await placesAt()).toBe(128);
+    const gate = new Gate<Reply>();
+    started.client.onSubmit = () => gate.wait();
+    const accepted = fetch(`${started.gateway.url}/v1/requests`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: BODY,
+    });
+    expect((await accepted).status).toBe(504);
+    expect(await placesAt()).toBe(64);
+    gate.open(exampleReply());
+  });
+
   it('do not keep anyone from status, probes, metrics and docs', async () => {
     const started = await start({ inFlightMax: 1 });
     const gate = new Gate<Reply>();
