@@ -31,9 +31,14 @@ export interface OpenClient {
 
 /**
  * Enrols as a gateway and opens a client on the bus, once the cluster is founded.
- * @throws {QuorateError} `identity-in-use`, `bus-unavailable`, `enrolment-refused` …
+ * @param accept throws at a membership that is not wanted, before anything of it is kept
+ * @throws {QuorateError} `identity-in-use`, `bus-unavailable`, `enrolment-refused` …; what `accept` throws
  */
-export async function openClusterClient(settings: Settings, cleanUp: CleanUp): Promise<OpenClient> {
+export async function openClusterClient(
+  settings: Settings,
+  cleanUp: CleanUp,
+  accept?: (membership: Membership) => void,
+): Promise<OpenClient> {
   const folder = await DataFolder.claim(settings.dataDir, 'gateways', settings.gatewayId);
   cleanUp.push(() => {
     folder.release();
@@ -43,7 +48,7 @@ export async function openClusterClient(settings: Settings, cleanUp: CleanUp): P
   const logger = pino({ level: settings.logLevel, base: { gateway: name } });
   const connection = await openRedis(settings.redisUrl ?? '', cleanUp);
   const authority = authorityFromToken(await readJoinToken(settings), settings.cluster);
-  const membership = await admitted(settings, folder, authority, connection, name, logger, cleanUp);
+  const membership = await admitted(settings, folder, authority, connection, { name, logger, cleanUp, accept });
   // Public: what `quorate verify` checks receipts against.
   const document = JSON.stringify(membershipDocument(membership), null, 2);
   writeDurably(joinPath(settings.dataDir, 'membership.json'), `${document}\n`, publicFileMode);
@@ -57,9 +62,15 @@ async function admitted(
   folder: DataFolder,
   authority: Identity,
   connection: Connection,
-  name: string,
-  logger: Logger,
-  cleanUp: CleanUp,
+  {
+    name,
+    logger,
+    cleanUp,
+    accept,
+  }: Pick<OpenClient, 'name' | 'logger'> & {
+    readonly cleanUp: CleanUp;
+    readonly accept: ((membership: Membership) => void) | undefined;
+  },
 ): Promise<Membership> {
   const abort = new AbortController();
   cleanUp.push(() => {
@@ -70,7 +81,7 @@ async function admitted(
     folder.health = { name, host: hostname(), ready: false, detail: progress };
     logger.info({}, progress);
   };
-  return join({ cluster, folder, authority, board, signal: abort.signal, report });
+  return join({ cluster, folder, authority, board, signal: abort.signal, report, accept });
 }
 
 async function openClient(

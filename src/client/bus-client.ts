@@ -321,9 +321,8 @@ export class BusClient implements ClusterClient, SubscriptionListener {
       const message = 'Redis cannot be reached; the request may still be executed';
       return new QuorateError('bus-unavailable', message, { mayStillCommit: true });
     }
-    const since = submission.deadline - this.options.deadlineMs;
     return this.noQuorum(
-      since,
+      submission.startedAt,
       submission.repliers,
       `fewer than f+1 = ${this.options.membership.f + 1} matching replies`,
     );

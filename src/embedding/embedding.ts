@@ -1,10 +1,12 @@
 import type { QuorateClient } from '../sdk/client.js';
 import { overBus } from '../sdk/over-bus.js';
-import { undo, type CleanUp } from '../cli/open-redis.js';
+import { undo } from '../cli/open-redis.js';
 import { QuorateError } from '../errors.js';
 import type { StateMachine } from '../state-machine/state-machine.js';
 import { stateMachineOf } from '../state-machine/state-machine-of.js';
+import { opened } from './bus-connection.js';
 import { embeddedSettings, type EmbeddedSettings } from './embedded-settings.js';
+import { givingUpAt } from './giving-up.js';
 
 /** A class that is made with no arguments, or an instance. */
 export type StateMachineSource = StateMachine<unknown> | (new () => StateMachine<unknown>);
@@ -73,28 +75,19 @@ export async function createGateway(options: EmbeddingOptions): Promise<Embedded
   const machine = machineOf(stateMachine);
   const { runGateway } = await import('../cli/run-gateway.js');
   const running = await givingUpAt(signal, (cleanUp) => runGateway(settings, machine, cleanUp));
-  const stop = (): Promise<void> => running.stop();
-  return { url: running.url, stop, client: overBus(running.client, stop) };
+  const client = overBus(running.client, () => running.stop(), settings.deadlineMs);
+  return { url: running.url, client, stop: () => client.stop() };
 }
 
 /**
  * A client straight on the bus, without a gateway: it enrols as a gateway does, so it needs the join token and a folder.
- * Closing it lets go of both.
+ * Closing it lets go of both. `connect({ redisUrl })` is the same with a pinned genesis and a deadline.
  * @throws {QuorateError} as `createReplica`
  */
 export async function createClient(options: Omit<EmbeddingOptions, 'stateMachine'>): Promise<QuorateClient> {
   const { signal, ...given } = options;
   const settings = embeddedSettings(given);
-  const { openClusterClient } = await import('../cli/open-client.js');
-  return await givingUpAt(signal, async (cleanUp) => {
-    try {
-      const { client } = await openClusterClient(settings, cleanUp);
-      return overBus(client, () => undo(cleanUp));
-    } catch (error) {
-      await undo(cleanUp);
-      throw error;
-    }
-  });
+  return await givingUpAt(signal, (cleanUp) => opened(settings, cleanUp));
 }
 
 /** @throws {QuorateError} `invalid-setting` */
@@ -105,24 +98,6 @@ function machineOf(source: unknown): StateMachine {
     'invalid-setting',
     'stateMachine should be an object with `name`, `operation` and `apply`, or a class of such objects',
   );
-}
-
-async function givingUpAt<T>(signal: AbortSignal | undefined, start: (cleanUp: CleanUp) => Promise<T>): Promise<T> {
-  signal?.throwIfAborted();
-  const cleanUp: CleanUp = [];
-  const giveUp = (): void => void undo(cleanUp);
-  signal?.addEventListener('abort', giveUp, { once: true });
-  try {
-    const started = await start(cleanUp);
-    if (signal?.aborted === true) await undo(cleanUp);
-    signal?.throwIfAborted();
-    return started;
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', giveUp);
-  }
 }
 
 function throwUncaught(error: unknown): void {

@@ -70,11 +70,18 @@ export async function found(options: FoundingOptions): Promise<Membership> {
  * @throws {QuorateError} `enrolment-refused` when what was founded does not hold under our join token
  */
 export async function join(
-  options: Omit<FoundingOptions, 'terms'> & { readonly cluster: string },
+  options: Omit<FoundingOptions, 'terms'> & {
+    readonly cluster: string;
+    /** Throws at a membership that is not wanted, before anything of it is kept. */
+    readonly accept?: ((membership: Membership) => void) | undefined;
+  },
 ): Promise<Membership> {
-  const { folder, cluster, authority, board, signal, report } = options;
+  const { folder, cluster, authority, board, signal, report, accept = () => undefined } = options;
   const pinned = pinnedMembership(folder, cluster);
-  if (pinned !== undefined) return pinned;
+  if (pinned !== undefined) {
+    accept(pinned);
+    return pinned;
+  }
   let isReported = false;
   for (;;) {
     signal.throwIfAborted();
@@ -87,6 +94,7 @@ export async function join(
       assertAdmitted(proposal, authority);
       const membership = complete(proposal, posted.signatures);
       if (membership !== undefined) {
+        accept(membership);
         folder.write(genesisFile, JSON.stringify(membershipDocument(membership), null, 2));
         return membership;
       }

@@ -7,7 +7,8 @@ import type { Reply } from '../crypto/receipt.js';
 import type { StateProof, StateProofSummary } from '../crypto/state-proof.js';
 import type { ReceiptSummary } from '../crypto/verify-receipt.js';
 import { QuorateError } from '../errors.js';
-import { canonicalJson, type Json } from '../wire/json.js';
+import type { Json } from '../wire/json.js';
+import { checkDeadline, checkIdempotencyKey, deadlineDefaultMs, textOf } from './calls.js';
 import {
   QuorateClient,
   type CallOptions,
@@ -20,10 +21,6 @@ import { checkAfter, followEvents } from './event-feed.js';
 import { Http, type HttpCall } from './http.js';
 import { signedOperation } from './signing.js';
 import { pinned, ReceiptChecker, type Trust } from './receipts.js';
-
-/** The longest wait that a timer takes, milliseconds. */
-const deadlineMaxMs = 2 ** 31 - 1;
-const deadlineDefaultMs = 30_000;
 
 /** A gateway, who asks, and whom to believe. */
 export interface HttpConnection extends Trust {
@@ -84,9 +81,7 @@ class HttpClient extends QuorateClient {
 
   override async submit(operation: Json, options: SubmitCallOptions = {}): Promise<Reply> {
     const { idempotencyKey = randomUUID() } = options;
-    if (!/^[ -~]{1,256}$/.test(idempotencyKey)) {
-      throw new QuorateError('invalid-request', 'an idempotency key has 1 to 256 printable ASCII characters');
-    }
+    checkIdempotencyKey(idempotencyKey);
     const executedUnder = this.owner === undefined ? idempotencyKey : keyOfOwner(this.owner, idempotencyKey);
     const sent = await this.signed(operation, executedUnder, options);
     const headers = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey };
@@ -157,25 +152,6 @@ class HttpClient extends QuorateClient {
   private assertOpen(): void {
     this.closing.signal.throwIfAborted();
   }
-}
-
-function textOf(operation: Json): string {
-  try {
-    return canonicalJson(operation);
-  } catch (error) {
-    throw new QuorateError(
-      'invalid-request',
-      `the operation is no JSON: ${(error as Error).message}`,
-      {},
-      { cause: error },
-    );
-  }
-}
-
-function checkDeadline(deadlineMs: number): void {
-  if (Number.isSafeInteger(deadlineMs) && deadlineMs >= 1 && deadlineMs <= deadlineMaxMs) return;
-  const text = `deadlineMs is ${String(deadlineMs)}: it should be a whole number of milliseconds from 1 to ${String(deadlineMaxMs)}`;
-  throw new QuorateError('invalid-setting', text);
 }
 
 function parsed(text: string): unknown {

@@ -38,13 +38,30 @@ export async function pinned(trust: Trust, ask: () => Promise<unknown>): Promise
     );
   }
   const known = parseMembership(membership === undefined ? await ask() : documentOf(membership));
-  if (genesis !== undefined && known.digestHex !== genesis.toLowerCase()) {
-    throw new QuorateError('invalid-membership', `this is the cluster ${known.digestHex}, not ${genesis}`, {
-      genesis: known.digestHex,
-      pinned: genesis,
-    });
-  }
+  if (genesis !== undefined) checkGenesis(known, genesis);
   return known;
+}
+
+/**
+ * What throws `invalid-membership` at a membership that is not the pinned one.
+ * @throws {QuorateError} `invalid-membership` when what is pinned contradicts itself
+ */
+export function pinChecker({ membership, genesis }: Pick<Trust, 'membership' | 'genesis'>): (seen: Membership) => void {
+  const known = membership === undefined ? undefined : parseMembership(documentOf(membership));
+  if (known !== undefined && genesis !== undefined) checkGenesis(known, genesis);
+  const pin = known?.digestHex ?? genesis;
+  return (seen) => {
+    if (pin !== undefined) checkGenesis(seen, pin);
+  };
+}
+
+/** @throws {QuorateError} `invalid-membership` */
+function checkGenesis({ digestHex }: Membership, pinned: string): void {
+  if (digestHex === pinned.toLowerCase()) return;
+  throw new QuorateError('invalid-membership', `this is the cluster ${digestHex}, not ${pinned}`, {
+    genesis: digestHex,
+    pinned,
+  });
 }
 
 function documentOf(membership: MembershipDocument | string): unknown {

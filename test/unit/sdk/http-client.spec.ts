@@ -10,7 +10,7 @@ import { sign } from '../../../src/crypto/ed25519.js';
 import { membershipDocument } from '../../../src/crypto/membership.js';
 import { buildReply, replyStatement, type Reply } from '../../../src/crypto/receipt.js';
 import { sequence, view } from '../../../src/pbft/types.js';
-import { connect, type ClusterEvent, type QuorateClient } from '../../../src/sdk/index.js';
+import { connect, type ClusterEvent, type QuorateClient } from '../../../src/embedding/connect.js';
 import { ScriptedCluster } from '../../../src/simulator/scripted-cluster.js';
 import { digestOfRequest } from '../../../src/wire/bundle.js';
 import { canonicalJsonBytes, type Json } from '../../../src/wire/json.js';

@@ -1,10 +1,74 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { membershipDocument } from '../../../src/crypto/membership.js';
 import { QuorateError } from '../../../src/errors.js';
-import type { ClusterEvent, QuorateClient } from '../../../src/sdk/index.js';
-import { overBus } from '../../../src/sdk/over-bus.js';
-import { exampleBatch, exampleStatus, FakeClusterClient } from '../../support/fake-cluster-client.js';
+import type { ClusterEvent, QuorateClient } from '../../../src/sdk/client.js';
+import { overBus, type BusSdkClient } from '../../../src/sdk/over-bus.js';
+import { exampleBatch, exampleReply, exampleStatus, FakeClusterClient } from '../../support/fake-cluster-client.js';
 import { testMembership } from '../crypto/support.js';
+
+describe('calls over the bus', () => {
+  let bus: FakeClusterClient;
+  let client: BusSdkClient;
+  const operation = { op: 'get', key: 'a' };
+  const overloaded = new QuorateError('overloaded', 'full');
+  const never = new Promise<never>(() => undefined);
+
+  beforeEach(() => {
+    bus = new FakeClusterClient();
+    bus.membership = () => membershipDocument(testMembership(4));
+    client = overBus(bus, () => Promise.resolve(), 20_000);
+  });
+
+  afterEach(() => client.close());
+
+  it('wait for a place and for a connection, and not for what may have been executed', async () => {
+    const failures = [overloaded, new QuorateError('bus-unavailable', 'away')];
+    bus.onSubmit = () =>
+      Promise.resolve(failures.shift()).then((error) => {
+        if (error !== undefined) throw error;
+        return exampleReply();
+      });
+    expect(await client.submit(operation)).toEqual(exampleReply());
+    expect(bus.submitted.map(({ options }) => (options?.deadlineMs ?? 0) <= 20_000)).toEqual([true, true, true]);
+    for (const passing of ['bus-unavailable', 'no-quorum'] as const) {
+      bus.submitted.length = 0;
+      bus.onSubmit = () => Promise.reject(new QuorateError(passing, 'sent', { mayStillCommit: true }));
+      await expect(client.submit(operation)).rejects.toMatchObject({ code: passing });
+      expect(bus.submitted).toHaveLength(1);
+    }
+  });
+
+  it('end with what was in the way when their deadline comes', async () => {
+    bus.onSubmit = () => Promise.reject(overloaded);
+    await expect(client.submit(operation, { deadlineMs: 40 })).rejects.toBe(overloaded);
+  });
+
+  it('end when they are aborted or the client is closed, even if nothing else ends them', async () => {
+    bus.onSubmit = () => never;
+    bus.onQuery = () => never;
+    const abort = new AbortController();
+    const aborted = client.submit(operation, { signal: abort.signal });
+    const pending = [client.submit(operation), client.query('a')];
+    abort.abort(new Error('enough'));
+    await expect(aborted).rejects.toThrow('enough');
+    await client.close();
+    for (const call of [...pending, client.submit(operation), client.query('a'), client.status()]) {
+      await expect(call).rejects.toMatchObject({ code: 'shutting-down' });
+    }
+  });
+
+  it('refuse what makes no sense, and ask nobody', async () => {
+    for (const deadlineMs of [0, NaN, 1.5, 2 ** 31, Infinity]) {
+      await expect(client.submit(operation, { deadlineMs })).rejects.toMatchObject({ code: 'invalid-setting' });
+      await expect(client.prove('a', { deadlineMs })).rejects.toMatchObject({ code: 'invalid-setting' });
+    }
+    for (const idempotencyKey of ['', 'ü', 'a'.repeat(257)]) {
+      await expect(client.submit(operation, { idempotencyKey })).rejects.toMatchObject({ code: 'invalid-request' });
+    }
+    await expect(client.submit({ op: NaN })).rejects.toMatchObject({ code: 'invalid-request' });
+    expect(bus.submitted).toEqual([]);
+  });
+});
 
 describe('events over the bus', () => {
   let bus: FakeClusterClient;
