@@ -1,4 +1,5 @@
 import { clientFaults, FalseClient } from './byzantine/false-client.js';
+import { ForeignNonce } from './byzantine/foreign-nonce.js';
 import type { FaultKind } from './fault-kinds.js';
 import type { Profile } from './profile.js';
 import { Random } from './random.js';
@@ -89,6 +90,7 @@ export class Fate implements Circumstances {
     this.victims = new Victims(this.cluster, this.profile);
     this.redis = new RedisFaults(this);
     this.client = new FalseClient(this.cluster, random, this.tally);
+    if (this.profile.faults.has('foreign-nonce')) new ForeignNonce(this);
   }
 
   get isCalm(): boolean {
@@ -153,6 +155,10 @@ export class Fate implements Circumstances {
   doomOne(death: Death): void {
     const replica = this.random.pick(this.correct);
     if (this.victims.mayDie(replica)) replica.doom(death);
+  }
+
+  revive(replica: SimulatedReplica): void {
+    this.simulation.revive(replica);
   }
 
   reviveLater(replica: SimulatedReplica): void {

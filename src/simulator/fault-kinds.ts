@@ -40,6 +40,7 @@ export const faultKinds = [
   'expired-bundle',
   'forged-bundle',
   'client-junk',
+  'foreign-nonce',
   // Byzantine replicas
   'equivocation',
   'other-batch',
@@ -51,6 +52,8 @@ export const faultKinds = [
   'forged-proposal',
   'reversed-proposal',
   'false-time',
+  'late-proposal',
+  'planted-log',
   'far-off-vote',
   'impersonation',
   'vote-in-another-role',

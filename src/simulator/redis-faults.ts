@@ -21,9 +21,14 @@ export interface Circumstances {
   readonly isCalm: boolean;
   did(kind: FaultKind, text: string): void;
   later(delayMs: number, run: () => void): void;
+  revive(replica: SimulatedReplica): void;
   reviveLater(replica: SimulatedReplica): void;
 }
 
+/** What is planted at all is planted with this probability in each log. */
+const plantedShare = 0.7;
+/** They are all down at once for a moment only: what was planted is to be of use to somebody. */
+const plantedDownMs = 20;
 /** Payloads that a Redis remembers, to bring them again. */
 const rememberedMax = 200;
 /** Bytes of a packet before its first frame's kind, and before its signer. */
@@ -172,6 +177,25 @@ export class RedisFaults {
       const hashes = this.fate.cluster.parts.logRedis.hashesOf(replica.name);
       for (let count = random.between(1, 12); count > 0 && hashes.size > 0; count--) this.alterOne(hashes);
     });
+  }
+
+  /** Something is put into the logs of some, which restart on that. @returns to how many */
+  plant(change: (hashes: Hashes) => void): number {
+    if (this.fate.isCalm) return 0;
+    const { cluster, victims } = this.fate;
+    let count = 0;
+    for (const replica of cluster.correct) {
+      if (!this.random.chance(plantedShare) || !victims.mayRob(replica)) continue;
+      count++;
+      victims.rob(replica);
+      replica.kill();
+      change(cluster.parts.logRedis.hashesOf(replica.name));
+      victims.onDeath(replica);
+      this.fate.later(this.random.between(1, plantedDownMs), () => {
+        this.fate.revive(replica);
+      });
+    }
+    return count;
   }
 
   /** A replica's data folder is lost while it is down, and perhaps its hashes with it. */

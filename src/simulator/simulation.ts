@@ -8,6 +8,7 @@ import { Fate } from './fate.js';
 import { profileOf, type Profile, type SimulationOptions } from './profile.js';
 import { Random } from './random.js';
 import { SimulatedCluster } from './simulated-cluster.js';
+import type { Hashes } from './simulated-redis.js';
 import type { Death } from './simulated-ports.js';
 import { SimulatedReplica, type Life } from './simulated-replica.js';
 import { Tally } from './tally.js';
@@ -111,6 +112,7 @@ export class Simulation {
       random: Random.stream(profile.seed, 'byzantine'),
       tally,
       bundlesFor: (kind: BundleKind) => this.fate.client.bundlesFor(kind),
+      plant: (change: (hashes: Hashes) => void) => this.fate.redis.plant(change),
       note: (text: string) => {
         this.note(text);
       },

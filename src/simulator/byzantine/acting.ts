@@ -2,6 +2,7 @@ import { sequence as asSequence, view as asView } from '../../pbft/types.js';
 import { encodePhaseBody } from '../../wire/phase.js';
 import { encodeCheckpoint } from '../../wire/views.js';
 import { falseDigest, type Action, type Traitor } from './plot.js';
+import { planting } from './planting.js';
 import { proposals } from './proposals.js';
 import { fabricate, farOffViewChange, newViewOnAny } from './view-lies.js';
 
@@ -151,6 +152,7 @@ export const actions: readonly Action[] = [
   { kind: 'double-vote', act: voteForAnything },
   { kind: 'prepare-of-primary', act: prepareAsPrimary },
   ...proposals,
+  ...planting,
   { kind: 'far-off-vote', act: voteFarOff },
   { kind: 'impersonation', act: impersonate },
   { kind: 'vote-in-another-role', act: passOffAsCommits },

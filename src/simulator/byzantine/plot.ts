@@ -6,6 +6,7 @@ import type { Frame } from '../../wire/frame.js';
 import type { Kind } from '../../wire/kinds.js';
 import type { FaultKind } from '../fault-kinds.js';
 import type { Random } from '../random.js';
+import type { Hashes } from '../simulated-redis.js';
 import type { ClusterParts, SimulatedReplica } from '../simulated-replica.js';
 import type { Tally } from '../tally.js';
 import type { BundleKind } from './false-client.js';
@@ -24,6 +25,8 @@ export interface Conspiracy {
   readonly tally: Tally;
   /** Bundles that nobody else has heard of: a Byzantine gateway is among them. */
   bundlesFor(kind: BundleKind): readonly Buffer[];
+  /** Whoever runs Redis puts something into the logs of some of the others, which restart on that. @returns to how many */
+  plant(change: (hashes: Hashes) => void): number;
   note(text: string): void;
 }
 

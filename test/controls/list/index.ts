@@ -2,7 +2,15 @@ import type { Control } from '../control.js';
 import { normalCase } from './normal-case.js';
 import { onTheWire } from './on-the-wire.js';
 import { proposals } from './proposals.js';
+import { readersFound } from './readers-found.js';
 import { recovery } from './recovery.js';
 import { viewChanges } from './view-change.js';
 
-export const controls: readonly Control[] = [...normalCase, ...viewChanges, ...recovery, ...onTheWire, ...proposals];
+export const controls: readonly Control[] = [
+  ...normalCase,
+  ...viewChanges,
+  ...recovery,
+  ...onTheWire,
+  ...proposals,
+  ...readersFound,
+];

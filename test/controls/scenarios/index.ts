@@ -2,6 +2,7 @@ import { simulate } from '../../../src/simulator/simulate.js';
 import { normalCase } from './normal-case.js';
 import { onTheWire } from './on-the-wire.js';
 import { proposals } from './proposals.js';
+import { readersFound } from './readers-found.js';
 import { recovery } from './recovery.js';
 import { viewChanges } from './view-change.js';
 
@@ -9,10 +10,14 @@ import { viewChanges } from './view-change.js';
  * What runs in a tree of `test/controls/workshop.ts`, in a process of its own: the only module that is started there.
  * Directed scenarios throw when something happens that must never happen.
  */
-export const scenarios = { ...normalCase, ...viewChanges, ...recovery, ...onTheWire, ...proposals } satisfies Record<
-  string,
-  () => void | Promise<void>
->;
+export const scenarios = {
+  ...normalCase,
+  ...viewChanges,
+  ...recovery,
+  ...onTheWire,
+  ...proposals,
+  ...readersFound,
+} satisfies Record<string, () => void | Promise<void>>;
 
 export type ScenarioName = keyof typeof scenarios;
 
