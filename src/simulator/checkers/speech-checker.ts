@@ -16,6 +16,7 @@ import {
 } from '../../wire/views.js';
 import { sha256 } from '../../crypto/digest.js';
 import { asBuffer } from '../simulated-redis.js';
+import { AskedViews } from './asked-views.js';
 import { KeptCommits } from './kept-commits.js';
 import type { Violations } from './violations.js';
 
@@ -34,8 +35,7 @@ export class SpeechChecker {
   private readonly written = new Set<string>();
   /** The highest view whose NEW-VIEW a replica has written to its log, at some time. */
   private readonly viewWritten = new Map<number, number>();
-  /** The highest view that each replica has asked for. */
-  private readonly asked = new Map<number, number>();
+  private readonly asked: AskedViews;
   /** State digests after sequence numbers, as statuses tell them, and those of checkpoints. */
   private readonly states = new Map<number, string>();
   private readonly checkpoints = new Map<number, string>();
@@ -44,8 +44,6 @@ export class SpeechChecker {
   private readonly keptCommits: KeptCommits;
   /** Each one's highest stable checkpoint ever: what lies below may be removed before it was written. */
   private readonly stableAt = new Map<number, number>();
-  private readonly forgetful = new Set<number>(); // they have lost their promises, and go by what others told them
-  private askedMost = 0; // the highest view that any correct replica has asked for
   private readonly stablesSeen = new WeakSet<StableCheckpoint>();
   checkpointsSaid = 0;
   highestView = 0;
@@ -58,17 +56,18 @@ export class SpeechChecker {
     private readonly onAnswered: (replica: number, sequence: number) => void,
   ) {
     this.keptCommits = new KeptCommits(membership.q, violations);
+    this.asked = new AskedViews(membership, violations, isCorrect);
   }
 
   onPromised(replica: number, promises: readonly Promised[]): void {
     for (const { kind, view, sequence, digest } of promises) {
-      const asked = this.asked.get(replica) ?? 0;
+      const asked = this.asked.of(replica);
       const isRepeated = this.promised.has(`${kind} ${replica} ${view} ${sequence} ${digest}`);
       if (view < asked && !isRepeated) {
         const what = `replica ${replica} promises a ${kind} of view ${view} at ${sequence} after it has asked for view ${asked}`;
         this.violations.add('promises', what);
       }
-      if (kind === 'view-change') this.onAsked(replica, view);
+      if (kind === 'view-change') this.asked.onAsked(replica, view);
       if (kind === 'commit') {
         const places = this.committed.get(replica) ?? new Map<number, number>();
         this.committed.set(replica, places.set(sequence, Math.max(view, places.get(sequence) ?? 0)));
@@ -78,19 +77,7 @@ export class SpeechChecker {
   }
 
   onPromisesLost(replica: number): void {
-    this.forgetful.add(replica);
-  }
-
-  /** Rule 17: nobody is moved to a far-off view but by f+1, hence by a correct replica that asked for it. */
-  private onAsked(replica: number, view: number): void {
-    this.asked.set(replica, view);
-    if (view > this.askedMost + 1 && !this.forgetful.has(replica)) {
-      this.violations.add(
-        'views',
-        `replica ${replica} asks for view ${view}; no correct one for more than ${this.askedMost}`,
-      );
-    }
-    if (view > this.askedMost) this.askedMost = view;
+    this.asked.onPromisesLost(replica);
   }
 
   /** What one replica has written to its log, at some time. */
@@ -114,6 +101,7 @@ export class SpeechChecker {
     if (typeof frame === 'string') return;
     const { view } = decodeNewView(frame.body);
     this.viewWritten.set(replica, Math.max(view, this.viewWritten.get(replica) ?? 0));
+    this.asked.onReached(replica, view);
   }
 
   /** A vote that a replica has counted: its signer, if it is correct, has said so. */
@@ -231,7 +219,9 @@ export class SpeechChecker {
 
   private onViewChange(replica: number, body: Buffer): void {
     const { view, stable, prepared } = decodeViewChange(body);
-    if (!this.say(`view-change ${replica} ${view}`, sha256(body), replica)) return;
+    const name = `view-change ${replica} ${view}`;
+    if (this.asked.isExcused(replica, view)) this.said.delete(name);
+    if (!this.say(name, sha256(body), replica)) return;
     if (!this.promised.has(`view-change ${replica} ${view} 0 `)) {
       this.violations.add('persistence', `replica ${replica} asks for view ${view}, which is not among its promises`);
     }
