@@ -12,7 +12,7 @@ export {
   type ReplicaOptions,
   type StateMachineSource,
 } from './embedding/embedding.js';
-export { GatewayModule, ReplicaModule, type AsyncOptions } from './nest/index.js';
+export { GatewayModule, ReplicaModule, type AsyncOptions, type GatewayModuleOptions } from './nest/index.js';
 export * from './embedding/connect.js';
 export { default as KeyValue } from './state-machine/key-value.js';
 export type { StandardIssue, StandardResult, StandardSchemaV1 } from './state-machine/standard-schema.js';

@@ -1,10 +1,11 @@
+import type { Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { openAccess } from '../access/open-access.js';
 import type { BusClient } from '../client/bus-client.js';
 import { readJoinToken } from '../config/join-token.js';
 import type { Settings } from '../config/settings.js';
-import { createGateway } from '../gateway/gateway.js';
+import { createGateway, type Gateway } from '../gateway/gateway.js';
 import type { AsyncRequests } from '../queue/async-requests.js';
 import { openQueue } from '../queue/open-queue.js';
 import { Seal } from '../queue/seal.js';
@@ -29,6 +30,12 @@ export interface RunningGateway extends Service {
   readonly client: OpenClient['client'];
 }
 
+/** A gateway that answers on somebody else's server, once it is there. */
+export interface MountableGateway extends Omit<RunningGateway, 'url'> {
+  /** Answers what `server` gets below the gateway's path, from now on. */
+  mountOn(server: Server): void;
+}
+
 /**
  * Runs one gateway until it is stopped; stopping finishes what was accepted.
  * @param cleanUp filled with what is to be undone, so that a start can be given up
@@ -39,19 +46,66 @@ export async function runGateway(
   machine: StateMachine<unknown>,
   cleanUp: CleanUp = [],
 ): Promise<RunningGateway> {
+  return await orUndone(cleanUp, async () => {
+    const { gateway, isGuarded, logger, isReady, ...running } = await startGateway(settings, machine, cleanUp);
+    if (!isGuarded && !isLoopback(settings.host)) {
+      logger.warn({ host: settings.host }, 'everybody who reaches this address may do everything: see ACCESS_FILE');
+    }
+    await gateway.listen();
+    isReady(`listens at ${gateway.url}`);
+    return { ...running, url: gateway.url };
+  });
+}
+
+/**
+ * Runs one gateway for somebody else's server, until it is stopped.
+ * @param path below which it answers: `''`, or `/` and a name, or several such
+ * @throws {QuorateError} as `runGateway`
+ */
+export async function runMountableGateway(
+  settings: Settings,
+  machine: StateMachine<unknown>,
+  path: string,
+  cleanUp: CleanUp = [],
+): Promise<MountableGateway> {
+  return await orUndone(cleanUp, async () => {
+    const { gateway, isGuarded, logger, isReady, ...running } = await startGateway(settings, machine, cleanUp, path);
+    if (!isGuarded) {
+      logger.warn({ path }, 'everybody who reaches the application may do everything below /v1: see ACCESS_FILE');
+    }
+    const mountOn = (server: Server): void => {
+      gateway.mountOn(server);
+      isReady(`answers below ${path}/v1`);
+    };
+    return { ...running, mountOn };
+  });
+}
+
+async function orUndone<T>(cleanUp: CleanUp, start: () => Promise<T>): Promise<T> {
   try {
-    return await startGateway(settings, machine, cleanUp);
+    return await start();
   } catch (error) {
     await undo(cleanUp);
     throw error;
   }
 }
 
+/** A gateway, whole but for where it is reached. */
+interface StartedGateway extends Omit<RunningGateway, 'url'> {
+  readonly gateway: Gateway;
+  readonly logger: Logger;
+  /** Whether clients are told apart. */
+  readonly isGuarded: boolean;
+  /** To be told where it is reached. */
+  readonly isReady: (detail: string) => void;
+}
+
 async function startGateway(
   settings: Settings,
   machine: StateMachine<unknown>,
   cleanUp: CleanUp,
-): Promise<RunningGateway> {
+  mountedAt?: string,
+): Promise<StartedGateway> {
   const { client, name, folder, membership, logger } = await openClusterClient(settings, cleanUp);
   const signable = withSignatures(machine, membership.digest);
   const queueRedis = await openRedis(settings.queueRedisUrl ?? '', cleanUp);
@@ -59,16 +113,14 @@ async function startGateway(
   const queue = await openRequests(settings, queueRedis, seal, client, signable, logger, cleanUp);
   const access = await openAccess(settings, new RedisRateLimiter(queueRedis, new Keys(settings.cluster).rate), logger);
   cleanUp.push(() => access?.close());
-  if (access === undefined && !isLoopback(settings.host)) {
-    logger.warn({ host: settings.host }, 'everybody who reaches this address may do everything: see ACCESS_FILE');
-  }
-  const options = { ...settings, stateMachine: signable, logger, queue, access: access?.control };
+  const options = { ...settings, stateMachine: signable, logger, queue, access: access?.control, mountedAt };
   const gateway = await createGateway(client, options);
-  await gateway.listen();
   cleanUp.push(() => gateway.close());
-  folder.health = { name, host: hostname(), ready: true, detail: `listens at ${gateway.url}` };
-  logger.info({ url: gateway.url, genesis: membership.digestHex }, `${name} takes requests`);
-  return { url: gateway.url, name, client, stop: () => undo(cleanUp) };
+  const isReady = (detail: string): void => {
+    folder.health = { name, host: hostname(), ready: true, detail };
+    logger.info({ genesis: membership.digestHex }, `${name} ${detail} and takes requests`);
+  };
+  return { gateway, name, client, logger, isReady, isGuarded: access !== undefined, stop: () => undo(cleanUp) };
 }
 
 function isLoopback(host: string): boolean {

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { QuorateClient } from '../sdk/client.js';
 import { overBus } from '../sdk/over-bus.js';
 import { undo } from '../cli/open-redis.js';
@@ -77,6 +78,40 @@ export async function createGateway(options: EmbeddingOptions): Promise<Embedded
   const running = await givingUpAt(signal, (cleanUp) => runGateway(settings, machine, cleanUp));
   const client = overBus(running.client, () => running.stop(), settings.deadlineMs);
   return { url: running.url, client, stop: () => client.stop() };
+}
+
+/** A gateway inside this process, for a server that is there already, or will be. */
+export interface MountableGateway {
+  /** Straight over the bus, without HTTP. Closing it stops the gateway. */
+  readonly client: QuorateClient;
+  /** Answers what `server` gets below the gateway's path, from now on; the rest goes on as before. */
+  mountOn(server: Server): void;
+  /** Finishes what was accepted, within its deadlines, and lets go of everything but the server. */
+  stop(): Promise<void>;
+}
+
+/**
+ * As `createGateway`, for somebody else's server. `port` and `host` mean nothing to it.
+ * @param path below which it answers: by default `''`, and then it has `/v1` alone
+ * @throws {QuorateError} as `createReplica`
+ */
+export async function createMountableGateway(options: EmbeddingOptions, path = ''): Promise<MountableGateway> {
+  if (!/^(\/[\w.~-]+)*$/.test(path)) {
+    throw new QuorateError(
+      'invalid-setting',
+      `path is ${JSON.stringify(path)}: it should be like /quorate, or left out`,
+    );
+  }
+  const { stateMachine, signal, ...given } = options;
+  const settings = embeddedSettings(given);
+  const machine = machineOf(stateMachine);
+  const { runMountableGateway } = await import('../cli/run-gateway.js');
+  const running = await givingUpAt(signal, (cleanUp) => runMountableGateway(settings, machine, path, cleanUp));
+  const client = overBus(running.client, () => running.stop(), settings.deadlineMs);
+  const mountOn = (server: Server): void => {
+    running.mountOn(server);
+  };
+  return { client, mountOn, stop: () => client.stop() };
 }
 
 /**

@@ -71,6 +71,8 @@ interface Connection {
   readonly exchanges: Set<Exchange>;
   /** Bytes that had come in when its last exchange ended: more of them are the beginning of another request. */
   bytesReadAtRest: number;
+  /** Of somebody else's server: what else is done on it is not ours to know, nor to cut. */
+  readonly isGuest: boolean;
 }
 
 /**
@@ -89,9 +91,14 @@ export class Connections {
     return this.#draining;
   }
 
+  /** Must be called for each connection of somebody else's server, before a request on it is opened; it may be called again. */
+  addGuest(socket: Socket): void {
+    if (!this.#connections.has(socket)) this.add(socket, true);
+  }
+
   /** Must be called for each new connection of the server. */
-  add(socket: Socket): void {
-    const connection: Connection = { exchanges: new Set(), bytesReadAtRest: 0 };
+  add(socket: Socket, isGuest = false): void {
+    const connection: Connection = { exchanges: new Set(), bytesReadAtRest: 0, isGuest };
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       this.#connections.delete(socket);
@@ -139,7 +146,8 @@ export class Connections {
   /** Closes the connections on which nothing is under way: no answer is owed and no request has begun. */
   closeIdle(): void {
     for (const [socket, connection] of this.#connections) {
-      if (connection.exchanges.size === 0 && socket.bytesRead === connection.bytesReadAtRest) socket.destroy();
+      const { isGuest, exchanges, bytesReadAtRest } = connection;
+      if (!isGuest && exchanges.size === 0 && socket.bytesRead === bytesReadAtRest) socket.destroy();
     }
   }
 
@@ -157,6 +165,21 @@ export class Connections {
 
   /** Cuts whatever is left. */
   closeAll(): void {
-    for (const socket of this.#connections.keys()) socket.destroy();
+    for (const [socket, { isGuest, exchanges }] of this.#connections) {
+      if (!isGuest || exchanges.size > 0) socket.destroy();
+    }
+  }
+
+  /** Settles when all that is under way now is over. */
+  async settled(): Promise<void> {
+    const exchanges = [...this.#connections.values()].flatMap((connection) => [...connection.exchanges]);
+    await Promise.all(
+      exchanges.map(
+        (exchange) =>
+          new Promise<void>((resolve) => {
+            exchange.onEnd(resolve);
+          }),
+      ),
+    );
   }
 }

@@ -37,7 +37,7 @@ export class GatewayModule {
         StateController,
         ClusterController,
         OperatingController,
-        PageController,
+        ...(options.mountedAt === undefined ? [PageController] : []),
       ],
       providers: [
         { provide: CLUSTER_CLIENT, useValue: client },

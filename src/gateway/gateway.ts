@@ -13,6 +13,7 @@ import { HotRoute } from './hot-route.js';
 import { attendToServer, GatewayHttpAdapter } from './http-server.js';
 import { GatewayMetrics } from './metrics.js';
 import { setupOpenApi } from './openapi.js';
+import { mount } from './mount.js';
 import { CLIENT_GRACE_MS, SILENT_LOGGER, type GatewayOptions } from './options.js';
 import { OPERATOR_PATH, QUEUES_PATH } from './operator-path.js';
 import { operatorGate } from './operator.js';
@@ -29,6 +30,8 @@ export interface Gateway {
   readonly url: string;
   /** Opens the port. Rejects with the error of the system when that fails (`EADDRINUSE`, `EACCES`). */
   listen(): Promise<void>;
+  /** Answers, from now on, what `server` gets below `mountedAt`, before whatever else answers there. Instead of `listen`. */
+  mountOn(server: Server): void;
   /**
    * Takes no new connection, answers 503 `shutting-down` to new requests on those that are open, waits for the answers to
    * what was accepted (at most the deadline and a second), and then closes what is left. May be called again. The client
@@ -61,12 +64,13 @@ export async function createGateway(client: ClusterClient, options: GatewayOptio
   await mountOperator(app, options);
   await app.init();
   adapter.shortcut = new HotRoute(app, atEdge, filter);
-  return new HttpGateway(app, server, connections, options);
+  return new HttpGateway(app, adapter, connections, options);
 }
 
 /** Past Nest: bull-board is an Express application. Without a key the operator has no pages. */
-async function mountOperator(app: NestExpressApplication, { operatorKey, queue }: GatewayOptions): Promise<void> {
-  if (operatorKey === undefined) return;
+async function mountOperator(app: NestExpressApplication, options: GatewayOptions): Promise<void> {
+  const { operatorKey, queue, mountedAt } = options;
+  if (operatorKey === undefined || mountedAt !== undefined) return;
   app.use(OPERATOR_PATH, operatorGate(operatorKey));
   if (queue !== undefined) app.use(QUEUES_PATH, await queue.board(QUEUES_PATH));
 }
@@ -77,10 +81,14 @@ class HttpGateway implements Gateway {
 
   constructor(
     private readonly app: NestExpressApplication,
-    private readonly server: Server,
+    private readonly adapter: GatewayHttpAdapter,
     private readonly connections: Connections,
     private readonly options: GatewayOptions,
   ) {}
+
+  private get server(): Server {
+    return this.app.getHttpServer();
+  }
 
   get url(): string {
     const address = this.server.address();
@@ -89,8 +97,23 @@ class HttpGateway implements Gateway {
   }
 
   async listen(): Promise<void> {
-    const { deadlineMs, port, host } = this.options;
+    const { port, host } = this.options;
     await this.app.listen(port, host);
+    this.#cutOverdue();
+    (this.options.logger ?? SILENT_LOGGER).info({ url: this.url }, 'the gateway listens');
+  }
+
+  mountOn(server: Server): void {
+    const { mountedAt = '' } = this.options;
+    mount(server, mountedAt, (request, response) => {
+      this.connections.addGuest(request.socket);
+      this.adapter.handle(request, response);
+    });
+    this.#cutOverdue();
+  }
+
+  #cutOverdue(): void {
+    const { deadlineMs } = this.options;
     // A deadline each for the request to come, for the cluster's answer, and for the client to take it.
     this.#overdueCheck = setInterval(
       () => {
@@ -98,7 +121,6 @@ class HttpGateway implements Gateway {
       },
       Math.min(1000, deadlineMs),
     ).unref();
-    (this.options.logger ?? SILENT_LOGGER).info({ url: this.url }, 'the gateway listens');
   }
 
   close(): Promise<void> {
@@ -110,12 +132,7 @@ class HttpGateway implements Gateway {
     const { deadlineMs, logger = SILENT_LOGGER } = this.options;
     this.connections.drain();
     this.app.get(EventStreams).closeAll();
-    // Node.js closes the idle connections with the listener, through `Connections`.
-    const closed = new Promise<void>((resolve) => {
-      this.server.close(() => {
-        resolve();
-      });
-    });
+    const closed = this.options.mountedAt === undefined ? this.#unlistened() : this.connections.settled();
     const cut = setTimeout(
       () => {
         logger.warn({ deadlineMs }, 'connections were cut at the end of the shutdown');
@@ -127,6 +144,15 @@ class HttpGateway implements Gateway {
     clearTimeout(cut);
     clearInterval(this.#overdueCheck);
     await this.app.close();
+  }
+
+  /** Node.js closes the idle connections with the listener, through `Connections`. */
+  #unlistened(): Promise<void> {
+    return new Promise<void>((resolve) => {
+      this.server.close(() => {
+        resolve();
+      });
+    });
   }
 }
 

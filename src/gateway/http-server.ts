@@ -34,9 +34,14 @@ export class GatewayHttpAdapter extends ExpressAdapter {
     this.#options = options;
   }
 
+  /** Answers one request, of whichever server. */
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    if (this.shortcut?.takes(request) === true) this.shortcut.handle(request, response);
+    else this.getInstance<(request: IncomingMessage, response: ServerResponse) => void>()(request, response);
+  }
+
   override initHttpServer(): void {
     const { deadlineMs, inFlightMax, connectionsMax } = this.#options;
-    const express = this.getInstance<(request: IncomingMessage, response: ServerResponse) => void>();
     const server = createServer(
       {
         maxHeaderSize: HEADER_BYTES_MAX,
@@ -49,8 +54,7 @@ export class GatewayHttpAdapter extends ExpressAdapter {
         insecureHTTPParser: false,
       },
       (request, response) => {
-        if (this.shortcut?.takes(request) === true) this.shortcut.handle(request, response);
-        else express(request, response);
+        this.handle(request, response);
       },
     );
     server.maxConnections = connectionsMax ?? Math.max(1024, 4 * inFlightMax);

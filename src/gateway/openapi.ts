@@ -29,16 +29,17 @@ const WEBHOOK_SCHEMA: SchemaObject = {
     'its end. Delivered at least once.',
 };
 
-function openApiDocument(app: INestApplication, { stateMachine, queue, access }: GatewayOptions): OpenAPIObject {
-  const config = new DocumentBuilder()
+function openApiDocument(app: INestApplication, options: GatewayOptions): OpenAPIObject {
+  const { stateMachine, queue, access, mountedAt = '' } = options;
+  const builder = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Quorate')
     .setDescription(
       `A Byzantine-fault-tolerant replicated service running ${stateMachine.name}. Every error is application/problem+json with a stable code.`,
     )
-    .setVersion('1')
-    .build();
-  const document = SwaggerModule.createDocument(app, config);
+    .setVersion('1');
+  if (mountedAt !== '') builder.addServer(mountedAt);
+  const document = SwaggerModule.createDocument(app, builder.build());
   const schemas: Record<string, SchemaObject> = {};
   for (const [name, schema] of Object.entries(ANSWER_SCHEMAS)) {
     schemas[name] = asComponent(name, z.toJSONSchema(schema, { target: 'draft-2020-12' }));

@@ -22,6 +22,8 @@ export interface GatewayOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  /** It answers below this path of somebody else's server, instead of listening: `''`, or `/` and a name, or several such. */
+  readonly mountedAt?: string | undefined;
   /** Open connections at most; further ones are closed at once. By default four for each request in flight, at least 1024. */
   readonly connectionsMax?: number;
   /** Asynchronous requests are taken only with it; without it the preference for them is ignored. */

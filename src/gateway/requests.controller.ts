@@ -84,7 +84,7 @@ export class RequestsController {
     const [key, owner] = [this.access.keyOf(request, idempotencyKey), this.access.ownerOf(request)];
     const status = await queue.submit({ operation, webhook, key, owner });
     response.status(HttpStatus.ACCEPTED);
-    response.setHeader('Location', `/v1/requests/${status.id}`);
+    response.setHeader('Location', `${this.options.mountedAt ?? ''}/v1/requests/${status.id}`);
     response.setHeader('Preference-Applied', 'respond-async');
     return status;
   }

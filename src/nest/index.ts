@@ -5,4 +5,4 @@
 import 'reflect-metadata';
 
 export { QuorateClient } from '../sdk/client.js';
-export { GatewayModule, ReplicaModule, type AsyncOptions } from './modules.js';
+export { GatewayModule, ReplicaModule, type AsyncOptions, type GatewayModuleOptions } from './modules.js';

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { Module, type INestApplicationContext } from '@nestjs/common';
+import { Module, type INestApplication, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   connect,
@@ -13,10 +13,12 @@ import {
   QuorateClient,
   ReplicaModule,
   type EmbeddedReplica,
+  type GatewayModuleOptions,
   type Json,
   type OperationContext,
 } from '../../src/index.js';
 import { freePort } from '../../src/cluster/ports.js';
+import { Shop, ShopFilter, ShopPipe } from '../support/nest-shop.js';
 import { startTestRedis, type TestRedis } from '../support/redis-server.js';
 import { temporaryFolder, testTimeoutMs } from './support.js';
 
@@ -145,6 +147,122 @@ describe('a cluster inside other programs', () => {
       break;
     }
     await http.close();
+  });
+
+  describe('in an application with routes of its own', () => {
+    let shop: INestApplication;
+    let url: string;
+    const pipe = new ShopPipe();
+
+    const ask = async (path: string, body?: object, headers: Record<string, string> = {}) => {
+      const init = {
+        method: 'POST',
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json', ...headers },
+      };
+      const response = await fetch(url + path, body === undefined ? { headers } : init);
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: (await response.json()) as { readonly id?: string },
+      };
+    };
+
+    /** Nobody answers there, the gateway least of all. */
+    const expectNotOurs = async (path: string): Promise<void> => {
+      const { status, headers } = await fetch(url + path);
+      expect([path, status, headers.get('content-type')]).toEqual([path, 404, 'text/html; charset=utf-8']);
+    };
+
+    const open = async (options: Partial<GatewayModuleOptions>): Promise<INestApplication> => {
+      const gateway = GatewayModule.forRootAsync({
+        imports: [Part],
+        useFactory: () => Promise.resolve({ ...shared(), ...options }),
+      });
+      const opened = await NestFactory.create(Shop.over(gateway), { ...context });
+      opened.setGlobalPrefix('api').useGlobalPipes(pipe).useGlobalFilters(new ShopFilter()).enableCors();
+      await opened.listen(0, '127.0.0.1');
+      return opened;
+    };
+
+    beforeAll(async () => {
+      shop = await open({ gatewayId: 'shop' });
+      url = await shop.getUrl();
+    });
+
+    afterAll(() => shop.close());
+
+    it('serves /v1 beside them, as any gateway does', async () => {
+      const cluster = await connect({ url, membership: app.get(QuorateClient).membership });
+      const reply = await cluster.submit({ op: 'put', key: 'shop', value: 'open' });
+      expect(reply.result).toEqual({ ok: true });
+      expect(await cluster.query('shop')).toMatchObject({ value: 'open' });
+      for await (const { type, id } of cluster.events({ after: reply.sequence - 1 })) {
+        if (type !== 'committed') continue;
+        expect(id).toBe(reply.sequence);
+        break;
+      }
+      await cluster.close();
+      const refused = await ask('/v1/requests', { operation: { op: 'no such' } });
+      expect(refused).toMatchObject({ status: 400, body: { code: 'invalid-request' } });
+      expect(refused.headers.get('access-control-allow-origin')).toBeNull();
+      const taken = await ask('/v1/requests', { operation: { op: 'get', key: 'shop' } }, { prefer: 'respond-async' });
+      expect(taken.status).toBe(202);
+      expect((await ask(taken.headers.get('location')!)).body).toMatchObject({ id: taken.body.id });
+    });
+
+    it("leaves the application's prefix, pipes and filters to the application, which has the client injected", async () => {
+      pipe.seen.length = 0;
+      const seenBy = 'the pipe of the shop';
+      expect((await ask('/api/orders', { id: '17' })).body).toEqual({ result: { ok: true }, seenBy });
+      expect((await ask('/api/orders/17')).body).toEqual({ value: seenBy });
+      expect(pipe.seen).toEqual([{ id: '17' }, '17']);
+      expect(await ask('/api/orders/18')).toMatchObject({ status: 404, body: { shop: 'no such order' } });
+      expect(await ask('/api/v1/requests')).toMatchObject({ status: 404, body: { shop: expect.any(String) } });
+      for (const path of ['/v1x', '/metrics', '/docs', '/']) await expectNotOurs(path);
+      expect(await ask('/v1/nothing')).toMatchObject({ status: 404, body: { code: 'not-found' } });
+    });
+
+    it('has everything below a path when it is given one', async () => {
+      const there = await open({ gatewayId: 'below', path: '/agreed/by' });
+      const before = url;
+      url = await there.getUrl();
+      const operation = { op: 'get', key: 'shop' };
+      const taken = await ask('/agreed/by/v1/requests', { operation }, { prefer: 'respond-async' });
+      expect(taken.headers.get('location')).toBe(`/agreed/by/v1/requests/${taken.body.id}`);
+      expect((await ask('/agreed/by/openapi.json')).body).toMatchObject({ servers: [{ url: '/agreed/by' }] });
+      expect((await ask('/agreed/by/health/live')).status).toBe(200);
+      expect(await (await fetch(`${url}/agreed/by/metrics`)).text()).toContain('quorate_gateway_in_flight');
+      expect(await (await fetch(`${url}/agreed/by/docs`)).text()).toContain('swagger-ui');
+      await expectNotOurs('/v1/status');
+      const cluster = await connect({ url: `${url}/agreed/by`, trustGateway: true });
+      expect((await cluster.submit(operation)).result).toMatchObject({ ok: true });
+      await cluster.close();
+      await there.close();
+      url = before;
+    });
+
+    it('ends in order: streams too, and nothing is taken after that', async () => {
+      const ending = await open({ gatewayId: 'ending' });
+      const cluster = ending.get(QuorateClient);
+      const response = await fetch(`${await ending.getUrl()}/v1/events`);
+      const streamed = response.text();
+      const events = cluster.events().next();
+      await ending.close();
+      expect(await streamed).toEqual(expect.any(String));
+      expect(await events).toMatchObject({ done: true });
+      await expect(cluster.submit({ op: 'get', key: 'a' })).rejects.toMatchObject({ code: 'shutting-down' });
+    });
+
+    it('says so when it can be nowhere', async () => {
+      const module = GatewayModule.forRoot({ ...shared(), gatewayId: 'nowhere' });
+      await expect(NestFactory.createApplicationContext(module, context)).rejects.toMatchObject({
+        code: 'invalid-setting',
+      });
+      for (const options of [{ path: 'quorate' }, { path: '/quorate/' }, { path: '/a', port: 0 }]) {
+        await expect(open({ gatewayId: 'nowhere', ...options })).rejects.toMatchObject({ code: 'invalid-setting' });
+      }
+    });
   });
 
   it('refuses a second replica with the same identity, and what is no setting', async () => {
