@@ -1,4 +1,5 @@
 import nodeCrypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
 
 type Call = (...parts: unknown[]) => unknown;
 
@@ -15,16 +16,21 @@ const shiftMs = 400 * 86_400_000 + 5 * 3_600_000 + 7 * 60_000 + 11_013;
 /**
  * Runs something synchronous as in another process, at another time: the clocks show something else, and chance draws
  * something else (what is random anyhow goes on being so). Told are the clocks and dice that it asked, as they are called.
- * Functions that a module took from `node:crypto` by name cannot be watched; they draw something else all the same.
+ * Functions that an ES module imports by name from `node:crypto` or `node:process` are watched, too. What a module put into a
+ * variable of its own as it was loaded (`const { random } = Math`, `const { randomUUID } = require('node:crypto')`) cannot be:
+ * dice draw something else all the same, but such a clock shows the true time.
  */
 export function elsewhere<T>(run: () => T): { readonly outcome: T; readonly used: readonly string[] } {
   const used = new Set<string>();
   const undo = replacements((call) => used.add(call)).map(replace);
+  // Names imported from Node's own modules are bindings that follow when they are told to.
+  syncBuiltinESMExports();
   try {
     const outcome = run();
     return { outcome, used: [...used] };
   } finally {
     for (const putBack of undo.reverse()) putBack();
+    syncBuiltinESMExports();
   }
 }
 
@@ -55,6 +61,7 @@ function replacements(onUse: (call: string) => void): readonly Replaced[] {
     watched(webCrypto, 'crypto', 'getRandomValues', asItIs),
     watched(webCrypto, 'crypto', 'randomUUID', asItIs),
     watched(nodeCrypto, 'crypto', 'randomBytes', asItIs),
+    watched(nodeCrypto, 'crypto', 'randomFillSync', asItIs),
     watched(nodeCrypto, 'crypto', 'randomInt', asItIs),
     watched(nodeCrypto, 'crypto', 'randomUUID', asItIs),
   ];

@@ -61,7 +61,8 @@ export abstract class QuorateClient {
   abstract submit(operation: Json, options?: SubmitCallOptions): Promise<Reply>;
   /**
    * Reads a key without ordering the read. `value` is `undefined` when there is no such thing. Over HTTP the answer rests on
-   * the gateway's word: submit a reading operation where that is not enough.
+   * the gateway's word, and nothing in it can be verified. Where that is not enough, `prove` gives the value as of the last stable
+   * checkpoint, verified, and `submit` of a reading operation the present one, with a receipt. Over the bus it rests on q replicas.
    * @throws {QuorateError} as `submit`
    */
   abstract query(key: string, options?: QueryCallOptions): Promise<QueryAnswer>;

@@ -26,6 +26,9 @@ it('quorate up names the operation that a state machine draws its own dice for, 
     const second = await api.agreed({ op: 'draw', name: 'second' });
     expect(second.result).not.toEqual(first.result);
     expect(up.output.match(/is not deterministic/g)).toHaveLength(1);
+    await api.agreed({ op: 'toss', name: 'heads' });
+    // It imports that by name: `import { randomInt } from 'node:crypto'`.
+    await up.says(/It asked crypto\.randomInt\(\)\..*"name":"heads"/s);
   } finally {
     up.signalGroup('SIGTERM');
     await up.ended;

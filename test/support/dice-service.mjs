@@ -1,12 +1,14 @@
-// Draws for whoever asks: as agreed, but at the replica `replica-4`, which has dice of its own.
+// Draws and tosses for whoever asks: as agreed, but at the replica `replica-4`, which has dice and a coin of its own.
+import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 
 export default class Dice {
   name = 'dice@1';
-  operation = z.strictObject({ op: z.literal('draw'), name: z.string() });
+  operation = z.strictObject({ op: z.enum(['draw', 'toss']), name: z.string() });
 
-  apply({ name }, { state, random }) {
-    const drawn = process.argv.includes('replica-4') ? Math.random() : random();
+  apply({ op, name }, { state, random }) {
+    const own = () => (op === 'draw' ? Math.random() : randomInt(2 ** 40));
+    const drawn = process.argv.includes('replica-4') ? own() : random();
     state.set(name, drawn);
     return { drawn };
   }

@@ -17,6 +17,8 @@ const circumstances = {
   requestDigest: digest('ab'.repeat(32)),
 };
 const operation = z.looseObject({ op: z.string() });
+const { random: capturedRandom } = Math;
+const { randomUUID: capturedUuid } = nodeCrypto;
 
 function machine(apply: StateMachine<z.infer<typeof operation>>['apply'], schema = operation): StateMachine<unknown> {
   return { name: 'test@1', operation: schema, apply: apply };
@@ -53,6 +55,7 @@ describe('the check for determinism', () => {
     ['process.uptime()', () => Math.floor(process.uptime()), 'process.uptime()'],
     ['crypto.randomUUID()', () => crypto.randomUUID(), 'crypto.randomUUID()'],
     ['crypto.getRandomValues()', () => [...crypto.getRandomValues(new Uint8Array(8))], 'crypto.getRandomValues()'],
+    ['randomFillSync()', () => nodeCrypto.randomFillSync(Buffer.alloc(8)).toString('hex'), 'crypto.randomFillSync()'],
     ['randomBytes()', () => nodeCrypto.randomBytes(8).toString('hex'), 'crypto.randomBytes()'],
   ])('catches %s, with the operation and what was asked', (_, ask, call) => {
     const { run, found } = checked(machine((__, { state }) => (state.set('drawn', ask()), { ok: true })));
@@ -64,6 +67,15 @@ describe('the check for determinism', () => {
     if (call !== 'Math.random()' || _ !== 'a coin') {
       expect(found[0]).toMatchObject({ kind: 'differs', differences: [{ what: 'key "drawn"' }] });
     }
+  });
+
+  it.each<[string, () => Json]>([
+    ['Math', capturedRandom],
+    ['node:crypto', () => capturedUuid()],
+  ])('catches dice of %s by their results that a module keeps in a variable of its own', (_, ask) => {
+    const { run, found } = checked(machine(() => ask()));
+    run();
+    expect(found).toMatchObject([{ kind: 'differs', asked: [], differences: [{ what: 'result' }] }]);
   });
 
   it('leaves clocks and dice as they were', () => {
