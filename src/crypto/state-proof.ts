@@ -20,6 +20,8 @@ const stateTreeLevels = 14;
 const placeEntriesMax = 65_536;
 /** Bytes of a file that is verified: the longest list of hashes, and two neighbours. */
 const stateProofBytesMax = 8 * 1024 * 1024;
+/** Bytes of a membership's text, as where a receipt is verified. */
+const membershipBytesMax = 1024 * 1024;
 const entryPrefix = 0x02;
 const jsonLimits: JsonLimits = { depthMax: 70, entriesMax: 2 * placeEntriesMax, stringLengthMax: 65_536 };
 
@@ -113,12 +115,12 @@ export function verifyStateProofText(
 ): StateProofVerdict {
   let members: Membership;
   try {
-    members = membership instanceof Membership ? membership : parseMembership(parsed(membership));
+    members = membership instanceof Membership ? membership : parseMembership(parsed(membership, membershipBytesMax));
   } catch (error) {
     return refusal(error, 'invalid-membership');
   }
   try {
-    return verifyStateProof(parsed(proof), members);
+    return verifyStateProof(parsed(proof, stateProofBytesMax), members);
   } catch (error) {
     return refusal(error, 'malformed');
   }
@@ -153,10 +155,10 @@ function refusal(error: unknown, code: StateProofFault): StateProofVerdict {
   throw error;
 }
 
-function parsed(text: string | Uint8Array): Json {
+function parsed(text: string | Uint8Array, bytesMax: number): Json {
   const bytes = typeof text === 'string' ? Buffer.byteLength(text) : text.length;
-  if (bytes > stateProofBytesMax) {
-    throw new QuorateError('invalid-receipt', `The file is over ${String(stateProofBytesMax)} bytes.`);
+  if (bytes > bytesMax) {
+    throw new QuorateError('invalid-receipt', `The file is over ${String(bytesMax)} bytes.`);
   }
   return typeof text === 'string' ? parseStrictJson(text, jsonLimits) : parseStrictJsonBytes(text, jsonLimits);
 }

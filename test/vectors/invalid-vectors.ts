@@ -4,7 +4,7 @@ import { sign } from '../../src/crypto/ed25519.js';
 import { preamble, type SignedKind } from '../../src/crypto/genesis.js';
 import { signedWithIdentityPoint, testMembership } from '../unit/crypto/support.js';
 import { genuine } from './genuine.js';
-import type { ReceiptVector } from './vector.js';
+import type { Vector } from './vector.js';
 
 /** A JSON object that may be changed. */
 type Loose = Record<string, unknown>;
@@ -17,7 +17,7 @@ function copy(value: unknown): Loose {
   return JSON.parse(JSON.stringify(value)) as Loose;
 }
 
-function vector(code: ReceiptFault, description: string, altered: string): ReceiptVector {
+function vector(code: ReceiptFault, description: string, altered: string): Vector {
   return { description, membership: 'n4', text: altered, expected: { valid: false, code } };
 }
 
@@ -224,12 +224,12 @@ function withMalleated(): string {
 }
 
 /** By the names of their files. */
-export function invalidVectors(): [string, ReceiptVector][] {
+export function invalidVectors(): [string, Vector][] {
   return [
-    ...malformed.map(([name, description, altered]): [string, ReceiptVector] => {
+    ...malformed.map(([name, description, altered]): [string, Vector] => {
       return [`invalid-malformed-${name}`, vector('malformed', description, altered)];
     }),
-    ...refused.map(([code, name, description, altered]): [string, ReceiptVector] => {
+    ...refused.map(([code, name, description, altered]): [string, Vector] => {
       return [`invalid-${name}`, vector(code, description, altered)];
     }),
   ];

@@ -3,14 +3,14 @@ import { genesisDigest, type Genesis } from '../../src/crypto/genesis.js';
 import { membershipDocument } from '../../src/crypto/membership.js';
 import { identityNamed, signaturesOf, testCluster, testMembership } from '../unit/crypto/support.js';
 import { genuine } from './genuine.js';
-import type { ReceiptVector } from './vector.js';
+import type { Vector } from './vector.js';
 
 /** A JSON object that may be changed. */
 type Loose = Record<string, unknown>;
 
 const text = JSON.stringify(genuine({ n: 4, size: 3, index: 1 }).reply);
 
-function brokenMembership(description: string, membershipText: string): ReceiptVector {
+function brokenMembership(description: string, membershipText: string): Vector {
   return { description, membershipText, text, expected: { valid: false, code: 'invalid-membership' } };
 }
 
@@ -51,7 +51,7 @@ function withLastKey(publicKey: Buffer, forged: Buffer): string {
 }
 
 /** By the names of their files: a genuine receipt with memberships that nobody may believe. */
-export function membershipVectors(): [string, ReceiptVector][] {
+export function membershipVectors(): [string, Vector][] {
   const identityPoint = Buffer.from(`01${'00'.repeat(31)}`, 'hex');
   const identityTwice = Buffer.from(`ee${'ff'.repeat(30)}7f`, 'hex');
   const fitsEverything = Buffer.concat([identityPoint, Buffer.alloc(32)]);

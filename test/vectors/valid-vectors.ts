@@ -1,7 +1,7 @@
 import type { Reply } from '../../src/crypto/receipt.js';
 import type { Json } from '../../src/wire/json.js';
 import { genuine, type GenuineOptions } from './genuine.js';
-import { stepsOf, type ReceiptVector } from './vector.js';
+import { stepsOf, type Vector } from './vector.js';
 
 /** A result with everything in it that makes canonical JSON hard. */
 const trickyResult = JSON.parse(`{
@@ -18,7 +18,7 @@ const trickyResult = JSON.parse(`{
 
 const small = { n: 4, size: 3, index: 1 };
 
-function valid(description: string, options: GenuineOptions, write: (reply: Reply) => string): ReceiptVector {
+function valid(description: string, options: GenuineOptions, write: (reply: Reply) => string): Vector {
   const made = genuine(options);
   return {
     description,
@@ -44,7 +44,7 @@ function withOtherNumbers(reply: Reply): string {
   return whole(reply).replace('"timestamp":1001', '"timestamp":1.001e3').replace('"view":3', '"view":3.0');
 }
 
-function bySize(): [string, ReceiptVector][] {
+function bySize(): [string, Vector][] {
   const places = [
     [1, 0],
     [2, 1],
@@ -53,7 +53,7 @@ function bySize(): [string, ReceiptVector][] {
     [64, 42],
   ] as const;
   return [4, 7].flatMap((n) =>
-    places.map(([size, index]): [string, ReceiptVector] => {
+    places.map(([size, index]): [string, Vector] => {
       const description = `A reply of ${n} replicas: request ${index} of a batch of ${size}, f+1 signatures.`;
       return [`valid-n${n}-size${size}`, valid(description, { n, size, index }, whole)];
     }),
@@ -61,7 +61,7 @@ function bySize(): [string, ReceiptVector][] {
 }
 
 /** By the names of their files. */
-export function validVectors(): [string, ReceiptVector][] {
+export function validVectors(): [string, Vector][] {
   return [
     ...bySize(),
     ['valid-bare-receipt-n4', valid('The receipt of a reply, alone.', small, bare)],

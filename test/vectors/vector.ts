@@ -3,8 +3,8 @@ import { canonicalJson } from '../../src/wire/json.js';
 import { hashOfLeaf } from '../../src/wire/reply.js';
 import type { Genuine } from './genuine.js';
 
-/** One file of test/vectors/receipts. */
-export interface ReceiptVector {
+/** One file of test/vectors/receipts or test/vectors/state-proofs. */
+export interface Vector {
   readonly description: string;
   /** A file of test/vectors/memberships, without `.json`; absent when `membershipText` is there. */
   readonly membership?: string;

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""A second verifier of Quorate's receipts, written from docs/receipts.md alone: that the page says enough.
+"""A second verifier of Quorate's receipts and proofs of state, written from docs/receipts.md and docs/state-proofs.md
+alone: that the pages say enough.
 
-    verify.py REPLY.json MEMBERSHIP.json     prints "valid", or "invalid" and the code; exit status 0 or 1
+    verify.py FILE.json MEMBERSHIP.json      prints "valid", or "invalid" and the code; exit status 0 or 1
     verify.py --vectors FOLDER               judges all test vectors
 
 Python's standard library and nothing else. The arithmetic takes no care of timing: nothing here is secret.
@@ -127,6 +128,8 @@ def verifies(public_key, message, signature):
 
 FILE_BYTES_MAX = 1048576
 DEPTH_MAX = 65
+PROOF_BYTES_MAX = 8388608
+PROOF_DEPTH_MAX = 70
 SAFE_INTEGER_MAX = 2**53 - 1
 
 
@@ -163,27 +166,27 @@ def members(pairs):
     return value
 
 
-def check_value(value, depth=0):
+def check_value(value, depth_max, depth=0):
     if isinstance(value, str):
         value.encode("utf-8")  # fails for half of a surrogate pair
     elif isinstance(value, (list, dict)):
-        if depth == DEPTH_MAX:
+        if depth == depth_max:
             raise ValueError("nested too deep")
         for key in value if isinstance(value, dict) else ():
-            check_value(key)
+            check_value(key, depth_max)
         for element in value.values() if isinstance(value, dict) else value:
-            check_value(element, depth + 1)
+            check_value(element, depth_max, depth + 1)
 
 
-def read_json(data, code):
+def read_json(data, code, bytes_max=FILE_BYTES_MAX, depth_max=DEPTH_MAX):
     try:
-        if len(data) > FILE_BYTES_MAX:
+        if len(data) > bytes_max:
             raise ValueError("the file is too large")
         text = data.decode("utf-8")
         value = json.loads(
             text, object_pairs_hook=members, parse_int=number, parse_float=number, parse_constant=constant
         )
-        check_value(value)
+        check_value(value, depth_max)
         return value
     except (ValueError, RecursionError) as error:
         raise Refused(code) from error
@@ -280,7 +283,8 @@ class Membership:
         self.epoch = form.integer(epoch, 0, 0)
         n = form.integer(n, 4, 64)
         self.f = form.integer(f)
-        demand(self.f == (n - 1) // 3 and form.integer(quorum) == (n + self.f + 2) // 2, code)
+        self.quorum = form.integer(quorum)
+        demand(self.f == (n - 1) // 3 and self.quorum == (n + self.f + 2) // 2, code)
         form.text(machine, 1, 255)
         interval = form.integer(interval, 1, 2**32 - 1)
         log_size = form.integer(log_size, 2 * interval, 2**32 - 1)
@@ -314,6 +318,27 @@ class Membership:
             demand(any(verifies(authority, admitted + each, enrolment) for each in names), code)
 
 
+# --------------------------------------------------------------------------------------- signatures
+
+
+def read_signatures(form, value, most):
+    signatures = []
+    for entry in form.array(value, most):
+        replica, signature = form.object(entry, ["replica", "signature"])
+        signatures.append((form.text(replica), form.base64(signature, 64)))
+    return signatures
+
+
+def check_signatures(signatures, membership, statement, least):
+    demand(len(signatures) >= least, "too-few-signatures")
+    signers = set()
+    for replica, signature in signatures:
+        demand(replica in membership.public_keys, "unknown-replica")
+        demand(replica not in signers, "repeated-replica")
+        signers.add(replica)
+        demand(verifies(membership.public_keys[replica], statement, signature), "invalid-signature")
+
+
 # ----------------------------------------------------------------------------------------- the receipt
 
 
@@ -331,7 +356,7 @@ def root_of(leaf, index, size, path):
     return r
 
 
-def verify(data, membership):
+def verify_receipt(data, membership):
     """Raises Refused unless the receipt is genuine."""
     form = Form("malformed")
     value = read_json(data, "malformed")
@@ -360,10 +385,7 @@ def verify(data, membership):
     index = form.integer(index)
     size = form.integer(size, 1, 1024)
     path = [form.hex(node) for node in form.array(path, 10)]
-    signatures = []
-    for entry in form.array(rest[4], FILE_BYTES_MAX):
-        replica, signature = form.object(entry, ["replica", "signature"])
-        signatures.append((form.text(replica), form.base64(signature, 64)))
+    signatures = read_signatures(form, rest[4], FILE_BYTES_MAX)
 
     demand(cluster == membership.cluster, "other-cluster")
     demand(epoch == membership.epoch, "other-epoch")
@@ -375,15 +397,101 @@ def verify(data, membership):
     if reply is not None:
         demand(sha256(canonical(reply[5]).encode("utf-8")) == result_digest, "wrong-result-digest")
     root = root_of(sha256(b"\0", request_digest, result_digest), index, size, path)
-    demand(len(signatures) >= membership.f + 1, "too-few-signatures")
     statement = domain("quorate/1") + membership.digest + unsigned(epoch, 8) + unsigned(5, 1)
     statement += unsigned(view, 8) + unsigned(sequence, 8) + unsigned(size, 4) + root
-    signers = set()
-    for replica, signature in signatures:
-        demand(replica in membership.public_keys, "unknown-replica")
-        demand(replica not in signers, "repeated-replica")
-        signers.add(replica)
-        demand(verifies(membership.public_keys[replica], statement, signature), "invalid-signature")
+    check_signatures(signatures, membership, statement, membership.f + 1)
+
+
+# ------------------------------------------------------------------------------------ the proof of state
+
+LEVELS = 14
+ENTRIES_MAX = 65536
+
+
+def looks_like_state_proof(data):
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and "checkpoint" in value
+
+
+def entry_hash(entry):
+    key, value = entry
+    demand(len(key.encode("utf-8")) <= 0xFFFF, "malformed")
+    return sha256(b"\2", string(key), canonical(value).encode("utf-8"))
+
+
+def units(text):
+    """Compares as UTF-16 code units do."""
+    return text.encode("utf-16-be")
+
+
+def read_neighbour(form, value):
+    if value is None:
+        return None
+    key, held = form.object(value, ["key", "value"])
+    return form.text(key, 0, PROOF_BYTES_MAX), held
+
+
+def check_absence(key, hashes, before, after):
+    code = "not-absent"
+    demand(before is None or units(before[0]) < units(key), code)
+    demand(after is None or units(key) < units(after[0]), code)
+    if before is None:
+        place = 0
+    else:
+        wanted = entry_hash(before)
+        demand(wanted in hashes, code)
+        place = hashes.index(wanted) + 1
+    if after is None:
+        demand(place == len(hashes), code)
+    else:
+        demand(place < len(hashes) and hashes[place] == entry_hash(after), code)
+
+
+def verify_state_proof(data, membership):
+    """Raises Refused unless the proof of state is genuine."""
+    form = Form("malformed")
+    value = read_json(data, "malformed", PROOF_BYTES_MAX, PROOF_DEPTH_MAX)
+    demand(isinstance(value, dict) and isinstance(value.get("found"), bool), "malformed")
+    names = ["cluster", "epoch", "key", "found", "checkpoint", "hashes", "path"]
+    names.append("value" if value["found"] else "neighbours")
+    cluster, epoch, key, found, checkpoint, hashes, path, shown = form.object(value, names)
+    form.text(cluster, 0, PROOF_BYTES_MAX)
+    epoch = form.integer(epoch)
+    form.text(key, 0, PROOF_BYTES_MAX)
+    sequence, time, roots, signatures = form.object(checkpoint, ["sequence", "time", "roots", "signatures"])
+    sequence = form.integer(sequence, 1)
+    time = form.integer(time)
+    roots = [form.hex(root) for root in form.array(roots, 2)]
+    demand(len(roots) == 2, "malformed")
+    signatures = read_signatures(form, signatures, 64)
+    hashes = [form.hex(one) for one in form.array(hashes, ENTRIES_MAX)]
+    path = [form.hex(node) for node in form.array(path, LEVELS)]
+    demand(len(path) == LEVELS, "malformed")
+    if not found:
+        before, after = (read_neighbour(form, one) for one in form.object(shown, ["before", "after"]))
+
+    demand(cluster == membership.cluster, "other-cluster")
+    demand(epoch == membership.epoch, "other-epoch")
+    if found:
+        demand(entry_hash((key, shown)) in hashes, "wrong-value")
+    else:
+        check_absence(key, hashes, before, after)
+    i = int.from_bytes(sha256(key.encode("utf-8"))[:2], "big") >> (16 - LEVELS)
+    r = sha256(b"\0", *hashes)
+    for node in path:
+        r = sha256(b"\1", node, r) if i % 2 == 1 else sha256(b"\1", r, node)
+        i //= 2
+    demand(r == roots[0], "wrong-value")
+    digest = sha256(domain("quorate/1/checkpoint"), unsigned(sequence, 8), unsigned(time, 8), *roots)
+    statement = domain("quorate/1") + membership.digest + unsigned(epoch, 8) + unsigned(6, 1)
+    statement += unsigned(sequence, 8) + digest
+    check_signatures(signatures, membership, statement, membership.quorum)
+
+
+# ------------------------------------------------------------------------------------------- judging
 
 
 @functools.cache
@@ -391,8 +499,8 @@ def read_membership(data):
     return Membership(data)
 
 
-def judge(data, membership_data):
-    """The refusal's code, or None for a genuine receipt."""
+def judge(verify, data, membership_data):
+    """The refusal's code, or None for what is genuine."""
     try:
         verify(data, read_membership(membership_data))
         return None
@@ -401,15 +509,16 @@ def judge(data, membership_data):
 
 
 def judge_vectors(folder):
-    files = sorted((folder / "receipts").glob("*.json"))
+    kinds = {"receipts": verify_receipt, "state-proofs": verify_state_proof}
+    files = [(file, verify) for kind, verify in kinds.items() for file in sorted((folder / kind).glob("*.json"))]
     failures = 0
-    for file in files:
+    for file, verify in files:
         vector = json.loads(file.read_text("utf-8"))
         if "membershipText" in vector:
             membership = vector["membershipText"].encode("utf-8")
         else:
             membership = (folder / "memberships" / (vector["membership"] + ".json")).read_bytes()
-        code = judge(vector["text"].encode("utf-8"), membership)
+        code = judge(verify, vector["text"].encode("utf-8"), membership)
         if code != vector["expected"].get("code") or (code is None) != vector["expected"]["valid"]:
             failures += 1
             print("%s: %s, not as expected" % (file.name, code or "valid"))
@@ -422,7 +531,8 @@ def main(arguments):
         sys.exit(__doc__)
     if arguments[0] == "--vectors":
         sys.exit(1 if judge_vectors(Path(arguments[1])) else 0)
-    code = judge(Path(arguments[0]).read_bytes(), Path(arguments[1]).read_bytes())
+    data, membership = (Path(argument).read_bytes() for argument in arguments)
+    code = judge(verify_state_proof if looks_like_state_proof(data) else verify_receipt, data, membership)
     print("valid" if code is None else "invalid: " + code)
     sys.exit(0 if code is None else 1)
 

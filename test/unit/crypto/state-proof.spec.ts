@@ -1,32 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { stateProofOf } from '../../../src/client/proof-finder.js';
-import { sign } from '../../../src/crypto/ed25519.js';
-import { preamble } from '../../../src/crypto/genesis.js';
 import { verifyStateProof, verifyStateProofText, type StateProof } from '../../../src/crypto/state-proof.js';
-import type { Checkpoint } from '../../../src/pbft/messages.js';
-import { replicaIndex, sequence } from '../../../src/pbft/types.js';
-import { proveKey } from '../../../src/replica/state-prover.js';
-import { bucketOf } from '../../../src/state-machine/hash-tree.js';
 import type { Json } from '../../../src/wire/json.js';
-import { decodeProofParts } from '../../../src/wire/state-proof.js';
-import { encodeCheckpoint } from '../../../src/wire/views.js';
 import { Holding } from '../../support/state-transfer.js';
-import { testCluster, testMembership } from './support.js';
+import { genuineProof, keysInPlaceOf } from '../../vectors/genuine-proof.js';
+import { testMembership } from './support.js';
 
 const membership = testMembership(4);
-const { identities } = testCluster(4);
 
 /** Keys of one place, in their order. */
-function keysOfOnePlace(count: number): string[] {
-  const keys: string[] = [];
-  for (let index = 0; keys.length < count; index++) {
-    if (bucketOf(`key ${index}`) === bucketOf('key 0')) keys.push(`key ${index}`);
-  }
-  return keys.sort();
-}
-
-const [first, second, third, fourth, fifth] = keysOfOnePlace(5) as [string, string, string, string, string];
+const [first, second, third, fourth, fifth] = keysInPlaceOf('key 0', (index) => `key ${index}`, 5).sort() as [
+  string,
+  string,
+  string,
+  string,
+  string,
+];
 
 describe('a proof of state', () => {
   let state: Holding;
@@ -39,17 +28,8 @@ describe('a proof of state', () => {
     ]);
   });
 
-  /** What the signers would hand out for this key at 128. */
-  function prove(key: string, signers: readonly number[] = [0, 2, 3]): StateProof {
-    const { digest } = state.state.snapshotAt(128) ?? state.freeze(128);
-    const checkpoint = { sequence: sequence(128), digest };
-    const bytes = Buffer.concat([preamble(membership.digest, 0, 'checkpoint'), encodeCheckpoint(checkpoint)]);
-    const signatures = signers.map((signer) => ({ signer, signature: sign(identities[signer]!.privateKey, bytes) }));
-    const proof = signers.map((signer): Checkpoint => {
-      return { kind: 'checkpoint', ...checkpoint, replica: replicaIndex(signer) };
-    });
-    return stateProofOf(key, decodeProofParts(proveKey(state.state, proof, signatures, key)!), membership);
-  }
+  const prove = (key: string, signers: readonly number[] = [0, 2, 3]): StateProof =>
+    genuineProof(4, state, key, signers);
 
   const codeOf = (proof: unknown): string => {
     const verdict = verifyStateProof(proof, membership);
