@@ -7,15 +7,26 @@ import { view } from '../pbft/types.js';
 
 /** A replica that was not heard for so long counts as not connected, milliseconds: three of its statuses. */
 const silenceMaxMs = 1_750;
+/** On a machine that is short of CPU they come more rarely: then three of those, but never more than this, milliseconds. */
+const slowSilenceMaxMs = 10_000;
+
+/** When a replica was heard last, and how long it took to be heard again the last two times. */
+interface Heard {
+  readonly at: number;
+  readonly status: Status;
+  readonly gaps: readonly number[];
+}
 
 /** What the replicas last said of themselves. */
 export class ReplicaWatch {
-  private readonly heard = new Map<number, { readonly at: number; readonly status: Status }>();
+  private readonly heard = new Map<number, Heard>();
 
   constructor(private readonly membership: Membership) {}
 
   onStatus(replica: number, status: Status, at: number): void {
-    this.heard.set(replica, { at, status });
+    const last = this.heard.get(replica);
+    const gaps = last === undefined ? [] : [at - last.at, ...last.gaps.slice(0, 1)];
+    this.heard.set(replica, { at, status, gaps });
   }
 
   /** The replicas that were heard since `since`, milliseconds since 1970. */
@@ -24,7 +35,7 @@ export class ReplicaWatch {
   }
 
   connected(now: number): number[] {
-    return this.heardSince(now - silenceMaxMs);
+    return [...this.heard].filter(([, heard]) => now - heard.at <= patienceWith(heard)).map(([replica]) => replica);
   }
 
   /** A sequence number that the cluster has reached. */
@@ -52,6 +63,12 @@ export class ReplicaWatch {
     const claims = [...this.heard.values()].map(({ status }) => of(status));
     return trusted(claims, this.membership.f) ?? 0;
   }
+}
+
+/** The shorter of two gaps: a replica that was away once is not slow for that. */
+function patienceWith({ gaps }: Heard): number {
+  if (gaps.length < 2) return silenceMaxMs;
+  return Math.max(silenceMaxMs, Math.min(slowSilenceMaxMs, 3 * Math.min(...gaps)));
 }
 
 function describe(replica: string, connected: boolean, status: Status | undefined): ReplicaStatus {

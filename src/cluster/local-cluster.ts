@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { defaultJoinTokenFile, readJoinToken } from '../config/join-token.js';
 import { settingsEnvironment, unusualSettings } from '../config/settings-environment.js';
 import { invalidSetting, processEnvironment, type Settings } from '../config/settings.js';
+import { healthOfHolders } from '../enrolment/data-folder.js';
 import { askHolder, FolderLock } from '../enrolment/folder-lock.js';
 import { QuorateError } from '../errors.js';
 import { Child, type Ending } from './child.js';
@@ -163,7 +164,17 @@ export class LocalCluster {
       ),
     );
     const text = `${gateway} did not get ready; it last said: ${said}. Logs are in ${join(this.settings.dataDir, 'logs')}.`;
-    throw new QuorateError('no-quorum', text + tails.join(''), { ended: ended.map(({ name }) => name) });
+    throw new QuorateError('no-quorum', text + (await this.progress()) + tails.join(''), {
+      ended: ended.map(({ name }) => name),
+    });
+  }
+
+  /** What each process says that it waits for; one that says nothing has not come so far. */
+  private async progress(): Promise<string> {
+    const roles = ['replicas', 'gateways'] as const;
+    const said = await Promise.all(roles.map((role) => healthOfHolders(this.settings.dataDir, role)));
+    const lines = said.flat().map(({ name, detail }) => `\n${name}: ${detail}`);
+    return lines.length === 0 ? '\nNo process has begun to take part: there may be too little CPU.' : lines.join('');
   }
 
   get replicaNames(): readonly string[] {

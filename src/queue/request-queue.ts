@@ -2,6 +2,7 @@ import { Queue, type Job } from 'bullmq';
 import { QuorateError } from '../errors.js';
 import type { Logger } from '../ports/logger.js';
 import type { Connection } from '../redis/connection.js';
+import { within } from '../redis/within.js';
 import type { AsyncRequest, AsyncRequests, RequestStatus } from './async-requests.js';
 import { Fates } from './fates.js';
 import { askForTheSame, idOfKey, isRequestId, jobOf, readJob, type RequestJob } from './request-job.js';
@@ -16,6 +17,7 @@ const outcomesMax = 100_000;
 /** Events of a queue that Redis keeps; only its page reads them. */
 const eventsMax = 1_000;
 const cleaningMs = 30_000;
+const readyTimeoutMs = 20_000;
 const cleanedAtOnceMax = 1_000;
 
 export interface QueueLimits {
@@ -52,10 +54,16 @@ export class RequestQueue implements AsyncRequests {
     this.cleaning = setInterval(() => void this.clean(), cleaningMs).unref();
   }
 
-  /** @throws {QuorateError} `bus-unavailable` */
-  async ready(): Promise<void> {
+  /**
+   * BullMQ itself waits for as long as Redis is away.
+   * @param timeoutMs for the queue's Redis to be there
+   * @throws {QuorateError} `bus-unavailable`, saying what was waited for
+   */
+  async ready(timeoutMs = readyTimeoutMs): Promise<void> {
+    const text = `the queue of asynchronous requests: its Redis (QUEUE_REDIS_URL) was not ready within ${String(timeoutMs)} ms`;
     await this.reach(async () => {
-      await Promise.all([this.requestQueue.waitUntilReady(), this.webhookQueue.waitUntilReady()]);
+      const ready = Promise.all([this.requestQueue.waitUntilReady(), this.webhookQueue.waitUntilReady()]);
+      await within(timeoutMs, ready, () => new QuorateError('bus-unavailable', text));
     });
   }
 

@@ -1,9 +1,14 @@
 import { Redis, ReplyError } from 'ioredis';
 import { QuorateError } from '../errors.js';
+import { within } from './within.js';
 
 /** A command or a heartbeat that is not answered within this time means that the connection is gone, milliseconds. */
 const commandTimeoutMs = 2_000;
 const heartbeatMs = 1_000;
+/** A timer this much too late says that this process stood still itself: an answer may be there, unread, milliseconds. */
+const stallMs = 500;
+/** To open a connection, with whatever Redis does first, such as to load its data, milliseconds. */
+const openTimeoutMs = 20_000;
 const reconnectDelayMaxMs = 1_000;
 
 /**
@@ -43,7 +48,8 @@ export class Connection {
   /** @throws {QuorateError} `bus-unavailable` when Redis cannot be reached now */
   async open(): Promise<void> {
     try {
-      await this.redis.connect();
+      const tooLate = (): Error => new Error(`it was not ready within ${String(openTimeoutMs)} ms`);
+      await within(openTimeoutMs, this.redis.connect(), tooLate);
     } catch (error) {
       this.redis.disconnect();
       throw new QuorateError(
@@ -73,11 +79,14 @@ export class Connection {
   private async beat(): Promise<void> {
     if (this.isBeating || !this.connected) return;
     this.isBeating = true;
+    const startedAt = performance.now();
     try {
       await this.redis.ping();
     } catch (error) {
-      // One that refuses to answer, since it cannot save, say, is there all the same.
-      if (!(error instanceof ReplyError)) this.renew();
+      // One that refuses to answer, since it cannot save, say, is there all the same. And timers run before what has arrived is
+      // read: a process that got no CPU would else cut one good connection after the other. The next beat tells.
+      const hasStalled = performance.now() - startedAt > commandTimeoutMs + stallMs;
+      if (!(error instanceof ReplyError) && !hasStalled) this.renew();
     } finally {
       this.isBeating = false;
     }
