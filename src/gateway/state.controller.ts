@@ -44,7 +44,11 @@ export class StateController {
   )
   async get(@Req() request: Request, @Param('key') key: string): Promise<StateProof> {
     const proof = await this.admission.run(request, (deadlineMs) => this.client.prove(key, deadlineMs));
-    if (proof === undefined) throw new QuorateError('not-found', 'No checkpoint is stable yet.');
+    if (proof === undefined)
+      throw new QuorateError(
+        'not-found',
+        'No checkpoint is stable yet: there will be one when some more requests have been executed.',
+      );
     const { before = null, after = null } = proof.neighbours ?? {};
     const shown = [before, after].flatMap((entry) => (entry === null ? [] : [{ operation: 'get', key: entry.key }]));
     this.access.assertMay(request, shown);

@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { DOCUMENTS, modulesOf } from '../support/documents.js';
 import { temporaryFolder, testTimeoutMs } from './support.js';
 
 jest.setTimeout(testTimeoutMs);
@@ -38,7 +39,7 @@ describe('the packed package', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('is imported and required by each of its names, and type-checks', async () => {
+  it('is imported and required by each of its names, and type-checks, as does the TypeScript of all documents', async () => {
     const all = (await readdir('node_modules')).filter((name) => !name.startsWith('.') && name !== 'quorate');
     const cwd = await project('whole', all);
     const names = ['quorate', 'quorate/client', 'quorate/nest'];
@@ -77,13 +78,17 @@ describe('the packed package', () => {
       ReplicaModule.forRoot({ stateMachine: { name: 'half' } });
       `,
     );
+    const modules = modulesOf(DOCUMENTS);
+    for (const [name, text] of modules) await writeFile(join(cwd, name), text);
     const compiler = resolve('node_modules/typescript/bin/tsc');
     const flags =
       '--noEmit --strict --module nodenext --target es2023 --experimentalDecorators --types node --skipLibCheck'.split(
         ' ',
       );
     expect(
-      await node(cwd, compiler, ...flags, 'app.mts').catch((error: unknown) => (error as { stdout: string }).stdout),
+      await node(cwd, compiler, ...flags, 'app.mts', ...modules.keys()).catch(
+        (error: unknown) => (error as { stdout: string }).stdout,
+      ),
     ).toBe('');
   });
 

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { freePort } from '../../src/cluster/ports.js';
 import { runCommand } from '../../src/cluster/run-command.js';
-import { commandsOf } from '../support/documents.js';
+import { stepsOf } from '../support/documents.js';
 import { eventually } from '../support/cluster-waiting.js';
 import { descendantsOf, livingAmong, patienceMs, plainEnvironment, Program } from '../support/processes.js';
 import { temporaryFolder, testTimeoutMs } from './support.js';
@@ -87,7 +87,7 @@ afterAll(async () => {
 });
 
 it("leads from the packed tarball in an empty folder to seven replicas of one's own service", async () => {
-  const commands = commandsOf(await readFile('docs/tutorial.md', 'utf8'));
+  const commands = stepsOf(await readFile('docs/tutorial.md', 'utf8')).map(({ command }) => command);
   const terminal = new Terminal();
   const said: [command: string, output: string][] = [];
   for (const command of commands) said.push([command, await terminal.type(command)]);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -11,11 +12,17 @@ import { runCommand } from '../../src/cluster/run-command.js';
 import type { Reply } from '../../src/crypto/receipt.js';
 import { verifyReceiptText } from '../../src/crypto/verify-receipt.js';
 import { eventually } from '../support/cluster-waiting.js';
-import { commandsOf } from '../support/documents.js';
+import { blocksOf, coverageOf, DOCUMENTS, missingLines, stepsOf } from '../support/documents.js';
 import { descendantsOf, livingAmong, patienceMs, plainEnvironment, Program, quorate } from '../support/processes.js';
 import { Api, signersOf, temporaryFolder, testTimeoutMs } from './support.js';
 
 jest.setTimeout(testTimeoutMs);
+
+/** Every document with commands that no other test runs. A block of them that is run by another says by which. */
+const documents = DOCUMENTS.filter((file) => {
+  const document = readFileSync(file, 'utf8');
+  return blocksOf(document).some((block) => block.language === 'sh' && coverageOf(block, document) === undefined);
+});
 
 /** Redis and its warden, four replicas, a gateway. */
 const childrenMin = 7;
@@ -142,12 +149,18 @@ describe('quorate up', () => {
     expect(stderr).toContain('not-found');
   });
 
-  it.each(['README.md', 'docs/cli.md', 'docs/operating.md'])('answers every command of %s', async (document) => {
-    const commands = commandsOf(await readFile(document, 'utf8')).filter(
-      (command) => !/^npm (start|test)$/.test(command),
-    );
-    expect(commands.length).toBeGreaterThanOrEqual(5);
-    for (const command of commands) {
+  it('has a stable checkpoint before long, on which proofs of its state rest', async () => {
+    const { body } = await api.ask<{ genesis: { checkpointInterval: number } }>('/v1/membership');
+    for (let sequence = 0; sequence < body.genesis.checkpointInterval;) {
+      sequence = (await api.agreed({ op: 'put', key: 'warTime', value: 8888 })).sequence;
+    }
+    await eventually('a proof', async () => (await api.ask('/v1/state/warTime')).status === 200);
+  });
+
+  it.each(documents)('answers every command of %s, and as it says', async (document) => {
+    const steps = stepsOf(await readFile(document, 'utf8'));
+    expect(steps).not.toEqual([]);
+    for (const { command, prints = '' } of steps) {
       const here = command
         .replaceAll('http://127.0.0.1:3000', api.url)
         .replaceAll('npx quorate', `"${process.execPath}" "${PROGRAM}"`);
@@ -158,7 +171,10 @@ describe('quorate up', () => {
       });
       expect({ command, ...ending }).toMatchObject({ command, code: 0 });
       expect({ command, stdout }).toEqual({ command, stdout: expect.not.stringContaining('urn:quorate:problem') });
-      expect({ command, stdout }).not.toEqual({ command, stdout: '' });
+      // What is written into a file is not printed.
+      if (!/ > \S+$/.test(command)) expect({ command, stdout }).not.toEqual({ command, stdout: '' });
+      if (prints !== '')
+        expect({ command, stdout, missing: missingLines(prints, stdout) }).toMatchObject({ missing: [] });
     }
   });
 
