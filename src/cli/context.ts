@@ -18,18 +18,28 @@ export interface Context {
   readonly terminals: { readonly stdout: boolean; readonly stderr: boolean };
   /** Aborted when nobody reads `stdout` any more (`quorate watch | head -3`): what runs on has no more reason to. */
   readonly unread: AbortSignal;
+  /** Aborted by Ctrl-C, from the first call on, which until then ends the process: for what runs until somebody ends it. */
+  readonly interrupted: () => AbortSignal;
   /** All of standard input. */
   readonly readStdin: () => Promise<string>;
   /** What the process is to exit with when the command has returned: 0 unless the command says otherwise. */
   exitCode: number;
 }
 
-/** Did what it was asked, but the answer is no: exit 1, and the text on standard error. */
+/** Did what it was asked, but the answer is no: exit 1, and the code and the text on standard error. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
+
+  /** @param code stable: one of docs/cli.md, or that of the gateway's problem */
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
 }
 
-/** Was asked something that makes no sense: exit 2. */
+/** Was asked something that makes no sense: exit 2, and `invalid-usage`. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

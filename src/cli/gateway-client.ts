@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Settings } from '../config/settings.js';
-import { CommandFailed, print, type Context } from './context.js';
+import { CommandFailed, harmless, print, type Context } from './context.js';
 
 /** What the gateway said, word for word: the text of a reply is what its receipt is about. */
 export interface Answer {
@@ -17,9 +17,10 @@ const problemSchema = z.object({ code: z.string(), detail: z.string() });
 class Refused extends CommandFailed {
   constructor(
     readonly answer: string,
+    code: string,
     message: string,
   ) {
-    super(message);
+    super(code, message);
   }
 }
 
@@ -28,7 +29,8 @@ class Refused extends CommandFailed {
  * @throws {CommandFailed} when no gateway answers in time, or it refuses
  */
 export async function ask(settings: Settings, path: string, init: RequestInit = {}): Promise<Answer> {
-  const signal = AbortSignal.timeout(settings.deadlineMs + ALLOWANCE_MS);
+  const timeout = AbortSignal.timeout(settings.deadlineMs + ALLOWANCE_MS);
+  const signal = init.signal === undefined || init.signal === null ? timeout : AbortSignal.any([timeout, init.signal]);
   let response: Response;
   let text: string;
   try {
@@ -40,17 +42,18 @@ export async function ask(settings: Settings, path: string, init: RequestInit = 
     const { cause, message } = error as Error;
     const reason = cause instanceof Error && cause.message !== '' ? cause.message : message;
     throw new CommandFailed(
+      'no-gateway',
       `no gateway answers at ${settings.quorateUrl}: ${reason}. Name another with --url or QUORATE_URL; \`quorate up\` starts a cluster.`,
     );
   }
   const body = parse(text);
   if (response.ok && body !== undefined) return { text, body };
   const problem = problemSchema.safeParse(body);
+  if (problem.success) throw new Refused(text, harmless(problem.data.code), harmless(problem.data.detail));
   throw new Refused(
     text,
-    problem.success
-      ? `${problem.data.code}: ${problem.data.detail}`
-      : `${settings.quorateUrl} answered ${String(response.status)}, and not like a gateway`,
+    'not-a-gateway',
+    `${settings.quorateUrl} answered ${String(response.status)}, and not like a gateway`,
   );
 }
 
@@ -88,5 +91,8 @@ export async function askAndPrint(
 export function understood<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  throw new CommandFailed('the gateway answered in a form that this version does not know; --json shows it');
+  throw new CommandFailed(
+    'not-a-gateway',
+    'the gateway answered in a form that this version does not know; --json shows it',
+  );
 }

@@ -25,6 +25,7 @@ const EXIT_USAGE = 2;
 const HELP_FOOTER = `
 Settings come from flags, then from environment variables, then from defaults.
 Exit codes: 0 it went well; 1 it failed or was refused; 2 the command or a setting makes no sense.
+Results go to standard output; what went wrong to standard error, as "quorate: CODE: text".
 
 Examples:
   $ quorate up                                      a whole cluster on this machine
@@ -52,6 +53,9 @@ function createProgram(context: Context): Command {
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
+      outputError: (text, write) => {
+        write(usageLine(text.replace(/^error: /, '').trimEnd()));
+      },
     })
     .showHelpAfterError('(add --help for what there is)')
     .addHelpText('after', HELP_FOOTER);
@@ -75,19 +79,29 @@ function createProgram(context: Context): Command {
   return program;
 }
 
+function usageLine(what: string): string {
+  return `quorate: invalid-usage: ${what}\n`;
+}
+
 function explain(error: unknown, context: Context): number {
   if (error instanceof CommanderError) {
     return error.exitCode === 0 ? 0 : EXIT_USAGE; // commander has said what is wrong
   }
-  if (error instanceof CommandFailed || error instanceof UsageError) {
-    context.stderr.write(`quorate: ${error.message}\n`);
-    return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
+  if (error instanceof UsageError) {
+    context.stderr.write(usageLine(error.message));
+    return EXIT_USAGE;
+  }
+  if (error instanceof CommandFailed) {
+    context.stderr.write(`quorate: ${error.code}: ${error.message}\n`);
+    return EXIT_FAILED;
   }
   if (error instanceof QuorateError) {
     context.stderr.write(`quorate: ${error.code}: ${error.message}\n`);
     return error.code === 'invalid-setting' ? EXIT_USAGE : EXIT_FAILED;
   }
-  context.stderr.write(`quorate: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  context.stderr.write(
+    `quorate: internal: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   return EXIT_FAILED;
 }
 
@@ -106,12 +120,22 @@ export async function main(args: readonly string[] = process.argv.slice(2)): Pro
     hasColors: process.stdout.isTTY && process.stdout.hasColors(),
     terminals: { stdout: process.stdout.isTTY, stderr: process.stderr.isTTY },
     unread: unread.signal,
+    interrupted,
     readStdin: async () => await textOf(process.stdin),
     exitCode: 0,
   };
   const code = await runCli(args, context);
   await Promise.all([drained(process.stdout), drained(process.stderr)]);
   process.exit(code);
+}
+
+function interrupted(): AbortSignal {
+  const abort = new AbortController();
+  // It stays: npm sends each signal twice, and the second must not cut the ending short.
+  process.on('SIGINT', () => {
+    abort.abort();
+  });
+  return abort.signal;
 }
 
 /** `process.exit` would cut off what a pipe has not taken yet. */

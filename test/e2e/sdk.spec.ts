@@ -1,9 +1,12 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { connect, type QuorateClient } from '../../src/embedding/connect.js';
+import { PROGRAM } from '../../src/cluster/local-cluster.js';
+import { eventually } from '../support/cluster-waiting.js';
 import { plainEnvironment } from '../support/processes.js';
 import { temporaryFolder, testTimeoutMs, TestCluster } from './support.js';
 
@@ -125,6 +128,31 @@ describe('quorate/client, with a cluster of processes', () => {
       });
       expect(JSON.parse(stdout)).toEqual({ result: { ok: true, value: 1 }, read: 1 });
     });
+  });
+
+  it.each([
+    [['--events', '--json'], '"type":"committed"'],
+    [['--events'], 'committed '],
+    [['--json'], '"executed"'],
+  ])('quorate watch %j, into a pipe, has whole lines, and Ctrl-C ends it as it should', async (flags, line) => {
+    const api = cluster.api('gateway');
+    const watching = spawn(process.execPath, [PROGRAM, 'watch', ...flags, '--url', api.url], {
+      env: plainEnvironment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = once(watching, 'close') as Promise<[code: number | null]>;
+    let out = '';
+    let err = '';
+    watching.stdout.on('data', (more: Buffer) => (out += more.toString()));
+    watching.stderr.on('data', (more: Buffer) => (err += more.toString()));
+    await eventually('it shows something', async () => {
+      await api.agreed({ op: 'get', key: 'watched' });
+      return out.includes(line);
+    });
+    watching.kill('SIGINT');
+    expect([(await ended)[0], err]).toEqual([0, '']);
+    expect(out.endsWith('\n')).toBe(true);
+    if (flags.includes('--json')) for (const each of out.trimEnd().split('\n')) JSON.parse(each);
   });
 
   it('believes no cluster but the pinned one, and keeps nothing of another', async () => {

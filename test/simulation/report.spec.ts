@@ -103,6 +103,7 @@ describe('the command', () => {
       hasColors: false,
       terminals: { stdout: false, stderr: false },
       unread: new AbortController().signal,
+      interrupted: () => new AbortController().signal,
       readStdin: async () => '',
       exitCode: 0,
     });

@@ -25,6 +25,7 @@ async function cli(args: readonly string[], environment: Record<string, string> 
     hasColors: false,
     terminals: { stdout: false, stderr: false },
     unread: new AbortController().signal,
+    interrupted: () => new AbortController().signal,
     readStdin: async () => stdin,
     exitCode: 0,
   });

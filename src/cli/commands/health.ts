@@ -5,13 +5,18 @@ import { addSettingFlags, CommandFailed, print, settingsFrom, type Context, type
 
 type Role = 'replica' | 'gateway';
 
+interface Options extends SettingOptions {
+  readonly json?: true;
+}
+
 const GATEWAY_TIMEOUT_MS = 3_000;
 
 export function addHealth(program: Command, context: Context): void {
   const command = program
     .command('health')
     .addArgument(new Argument('[role]', 'what runs here; else whatever does').choices(['replica', 'gateway']))
-    .description("for a container's health check: does what runs here work? Exit 0 or 1, and why");
+    .description("for a container's health check: does what runs here work? Exit 0 or 1, and why")
+    .option('--json', 'print what each process says, or what the gateway answers, as JSON');
   addSettingFlags(command, 'dataDir', 'port', 'host')
     .addHelpText(
       'after',
@@ -21,25 +26,30 @@ Examples:
   $ quorate health replica --data-dir /data
   $ quorate health gateway --port 8080`,
     )
-    .action(async (role: Role | undefined, options: SettingOptions) => {
+    .action(async (role: Role | undefined, options: Options) => {
       const settings = settingsFrom(context, options);
-      const answers = role === 'gateway' ? await askGateway(settings) : await askHolders(settings, role);
-      print(context, answers);
+      if (role === 'gateway') print(context, await askGateway(settings));
+      else await askHolders(context, settings, role, options.json === true);
     });
 }
 
 /** What those say at their folder's lock who run on this host: a data folder may be shared with other containers. */
-async function askHolders({ dataDir }: Settings, role: Role | undefined): Promise<string> {
+async function askHolders(
+  context: Context,
+  { dataDir }: Settings,
+  role: Role | undefined,
+  asJson: boolean,
+): Promise<void> {
   const { healthOfHolders } = await import('../../enrolment/data-folder.js');
   const folders = role === undefined ? (['replicas', 'gateways'] as const) : (['replicas'] as const);
   const all = (await Promise.all(folders.map(async (folder) => await healthOfHolders(dataDir, folder)))).flat();
   const here = all.filter(({ host }) => host === hostname());
-  const answers = here
-    .map(({ name, ready, detail }) => `${name}: ${ready ? 'ready' : 'not ready'}, ${detail}`)
-    .join('\n');
-  if (here.length === 0) throw new CommandFailed(`nothing of Quorate runs on this host in ${dataDir}`);
-  if (!here.every(({ ready }) => ready)) throw new CommandFailed(answers);
-  return answers;
+  if (here.length === 0) throw new CommandFailed('not-running', `nothing of Quorate runs on this host in ${dataDir}`);
+  const isReady = here.every(({ ready }) => ready);
+  const answers = here.map(({ name, ready, detail }) => `${name}: ${ready ? 'ready' : 'not ready'}, ${detail}`);
+  if (asJson) print(context, JSON.stringify(here));
+  else if (isReady) print(context, answers.join('\n'));
+  if (!isReady) throw new CommandFailed('not-ready', answers.join('; '));
 }
 
 async function askGateway({ port, host }: Settings): Promise<string> {
@@ -53,5 +63,5 @@ async function askGateway({ port, host }: Settings): Promise<string> {
   } catch (error) {
     said = (error as Error).message;
   }
-  throw new CommandFailed(`${url}: ${said}`);
+  throw new CommandFailed('not-ready', `${url}: ${said}`);
 }

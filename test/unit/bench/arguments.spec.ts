@@ -6,6 +6,7 @@ async function cli(...args: string[]): Promise<{ code: number; text: string }> {
   const output = { write: (part: string) => (text += part) };
   const code = await runCli(['bench', ...args], {
     ...{ environment: {}, stdout: output, stderr: output, hasColors: false, exitCode: 0 },
+    interrupted: () => new AbortController().signal,
     ...{ terminals: { stdout: false, stderr: false }, unread: new AbortController().signal },
     readStdin: async () => '',
   });

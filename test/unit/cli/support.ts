@@ -20,6 +20,7 @@ export async function cli(args: readonly string[], more: Partial<Context> = {}):
     hasColors: false,
     terminals: { stdout: false, stderr: false },
     unread: new AbortController().signal,
+    interrupted: () => new AbortController().signal,
     readStdin: async () => '',
     exitCode: 0,
     ...more,
