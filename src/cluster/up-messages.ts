@@ -91,7 +91,9 @@ function whatIsLeft({ replicas, replicasRunning }: EndedFacts): string {
   const left = `${String(replicasRunning)} of ${String(replicas)} are left`;
   const quorum = quorumSize(replicas);
   if (replicasRunning >= quorum) return `${left}, and requests go on being answered.`;
-  return `${left}, and agreement takes ${String(quorum)}: requests wait until another is back.`;
+  const missing = quorum - replicasRunning;
+  const back = missing === 1 ? 'another is back' : `${String(missing)} more are back`;
+  return `${left}, and agreement takes ${String(quorum)}: requests wait until ${back}.`;
 }
 
 function indented(text: string): readonly string[] {

@@ -82,7 +82,10 @@ Start it again with:
 
   it('says when too few are left', () => {
     expect(endedMessage({ ...facts, replicasRunning: 2 })).toContain(
-      '2 of 4 are left, and agreement takes 3: requests wait',
+      '2 of 4 are left, and agreement takes 3: requests wait until another is back.',
+    );
+    expect(endedMessage({ ...facts, replicasRunning: 0 })).toContain(
+      '0 of 4 are left, and agreement takes 3: requests wait until 3 more are back.',
     );
   });
 
