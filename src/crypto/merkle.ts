@@ -72,9 +72,10 @@ export class MerkleTree {
   path(index: number): Buffer {
     const starts = this.siblings(index);
     const path = Buffer.allocUnsafe(starts.length * hashBytes);
-    for (const [step, start] of starts.entries()) {
-      this.nodes.copy(path, step * hashBytes, start, start + hashBytes);
-    }
+    let end = 0;
+    // Byte by byte: for so few Buffer.copy takes more than twice as long.
+    for (const start of starts)
+      for (let byte = 0; byte < hashBytes; byte++) path[end++] = this.nodes[start + byte] ?? 0;
     return path;
   }
 

@@ -97,7 +97,7 @@ export class Inbox {
   /** Our own words come back to us. What only says that it is ours is somebody else's. */
   private onOwn(frame: Frame): RefusalReason | undefined {
     const { opener, sealer } = this.options;
-    if (sealer.hasMade(frame.bytes)) return undefined;
+    if (sealer.hasMade(frame)) return undefined;
     return opener.verify(frame) ? 'duplicate' : 'bad-signature';
   }
 

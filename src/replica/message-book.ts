@@ -48,14 +48,19 @@ export interface MessageBookOptions {
  */
 export class MessageBook {
   private readonly signatures = new WeakMap<SignedMessage, Buffer>();
-  /** Own and received VIEW-CHANGEs and NEW-VIEWs as frames: too large to be encoded again and again. */
+  /**
+   * Own and received VIEW-CHANGEs and NEW-VIEWs as frames: too large to be encoded again and again. Received phase messages, too: their
+   * signatures keep the bytes that they came in anyway.
+   */
   private readonly frames = new WeakMap<SignedMessage, Buffer>();
+  /** What was encoded last: our own words are logged, then sent. */
+  private last: { readonly message: ReplicaMessage; readonly frame: Buffer } | undefined;
 
   constructor(private readonly options: MessageBookOptions) {}
 
   /** The message as a frame, to be sent or logged; our own are signed here, once. */
   frameOf(message: ReplicaMessage): Buffer {
-    const known = this.frames.get(message);
+    const known = this.last?.message === message ? this.last.frame : this.frames.get(message);
     if (known !== undefined) return known;
     const { sealer, batches } = this.options;
     const body = this.bodyOf(message);
@@ -63,6 +68,7 @@ export class MessageBook {
       message.kind === 'pre-prepare' && message.batch !== undefined ? batches.encode(message.batch) : Buffer.alloc(0);
     const frame = sealer.wrap(message.kind, body, this.signatureOf(message, body), attachment, message.replica);
     if (message.kind === 'view-change' || message.kind === 'new-view') this.frames.set(message, frame);
+    this.last = { message, frame };
     return frame;
   }
 
@@ -84,6 +90,7 @@ export class MessageBook {
       message = { ...header, kind };
     }
     this.signatures.set(message, frame.signature);
+    this.frames.set(message, frame.bytes);
     return message;
   }
 

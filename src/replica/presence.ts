@@ -48,7 +48,7 @@ export class Presence {
 
   onStatus(frame: Frame): RefusalReason | undefined {
     const isOwn = frame.signer === this.options.self;
-    if (isOwn && this.options.sealer.hasMade(frame.bytes)) return undefined;
+    if (isOwn && this.options.sealer.hasMade(frame)) return undefined;
     const status = decoded(() => decodeStatus(frame.body));
     if (status === 'malformed-frame') return status;
     if (!this.options.opener.verify(frame)) return 'bad-signature';

@@ -48,6 +48,8 @@ export function replicaChannels(name: string): readonly Channel[] {
 export const tickMs = 50;
 /** A status goes out this often. */
 const statusTicks = 10;
+/** It tells the state's digest unless more was executed since the last one: to compute it over and over took a tenth of a busy replica's time. */
+const digestedBatchesMax = 8;
 
 export interface ReplicaNodeOptions {
   readonly configuration: Configuration;
@@ -87,6 +89,8 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
   /** How many statuses of each peer were heard. */
   private readonly statusesHeard = new Map<number, number>();
   private ticks = 0;
+  /** What was executed when the last status was given. */
+  private described = 0;
 
   constructor(private readonly options: ReplicaNodeOptions) {
     const { configuration, genesisDigest, epoch, service, outbox } = options;
@@ -96,12 +100,9 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     this.sealer = new Sealer(context, options.signer, self);
     const { opener, sealer } = this;
     this.batches = new BatchBook({ opener, isValidOperation: (operation) => service.isValidOperation(operation) });
-    const { batches } = this;
-    this.book = new MessageBook({ self, n, opener, sealer, batches });
-    const { book } = this;
-    const onBatchWanted = (place: SequenceNumber, digest: Digest): void => {
-      this.askForBatch(place, digest);
-    };
+    this.book = new MessageBook({ self, n, opener, sealer, batches: this.batches });
+    const { batches, book } = this;
+    const onBatchWanted = this.askForBatch.bind(this);
     const onStateWanted: StateSync['want'] = (wanted) => {
       this.sync.want(wanted);
     };
@@ -138,9 +139,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
         else if (this.recall !== undefined && !this.isRunning) this.presence.announce(); // it has not heard of us yet
         if (this.isRunning) this.onPeer(replica, status);
       },
-      onTwin: () => {
-        options.onTwin();
-      },
+      onTwin: options.onTwin.bind(options),
     });
     this.library = new Library({
       log: options.log,
@@ -335,12 +334,14 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     const { replica, refusals, contradictions, notVoting } = this.host;
     const fetching = this.sync.fetching === undefined ? '' : `fetches the state after ${this.sync.fetching}`;
     const waiting = replica.isChangingView ? `asks for view ${replica.view}` : fetching;
+    const isDigestDue = replica.lastExecuted - this.described <= digestedBatchesMax;
+    this.described = replica.lastExecuted;
     const contradicted = contradictions > 0 ? ([['evidence', contradictions]] as const) : [];
     return {
       view: replica.view,
       lastExecuted: replica.lastExecuted,
       stableCheckpoint: replica.stable.sequence,
-      stateDigest: this.options.service.stateDigest(),
+      stateDigest: isDigestDue ? this.options.service.stateDigest() : undefined,
       isWhole: this.isRunning && !replica.isAmnesiac && !replica.isCorrupt,
       notVoting: this.isRunning ? notVoting || waiting : 'starting',
       refused: [...refusals.entries(), ...contradicted],

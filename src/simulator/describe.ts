@@ -49,7 +49,7 @@ function describeBody({ kind, signer, body }: Frame): string {
     }
     case 'status': {
       const { view, lastExecuted, stableCheckpoint, stateDigest, notVoting } = decodeStatus(body);
-      return `view ${view} executed ${lastExecuted} stable ${stableCheckpoint} ${short(stateDigest)} ${notVoting}`.trimEnd();
+      return `view ${view} executed ${lastExecuted} stable ${stableCheckpoint} ${short(stateDigest ?? '-')} ${notVoting}`.trimEnd();
     }
     case 'fetch': {
       const { target, from, count } = decodeFetch(signer, body);

@@ -42,7 +42,7 @@ export class Entry implements Item {
 
   /** SHA-256(0x02 ‖ str key ‖ canonical JSON); made when it is first asked for: many are written over before that. */
   get hash(): string {
-    this.hashed ??= sha256Latin1(hashing.restart().u8(entryPrefix).text(this.key).raw(Buffer.from(this.text)).view());
+    this.hashed ??= sha256Latin1(hashing.restart().u8(entryPrefix).text(this.key).utf8(this.text).view());
     return this.hashed;
   }
 

@@ -102,8 +102,13 @@ const firstBytes = 256;
 /** Writes big-endian fields: the counterpart of `Reader`. */
 export class Writer {
   /** Larger than what was written: it grows by doubling, so that a field costs no allocation. */
-  private bytes = Buffer.allocUnsafe(firstBytes);
+  private bytes: Buffer;
   private length = 0;
+
+  /** @param room bytes that will be written, where that is known: they are then copied no more */
+  constructor(room = firstBytes) {
+    this.bytes = Buffer.allocUnsafe(room);
+  }
 
   raw(bytes: Uint8Array): this {
     const start = this.make(bytes.length);
@@ -143,8 +148,15 @@ export class Writer {
   }
 
   text(value: string): this {
-    const bytes = Buffer.from(value, 'utf8');
-    return this.u16(bytes.length).raw(bytes);
+    return this.u16(Buffer.byteLength(value, 'utf8')).utf8(value);
+  }
+
+  /** UTF-8 alone: how long it is must be known otherwise. */
+  utf8(value: string): this {
+    const length = Buffer.byteLength(value, 'utf8');
+    const start = this.make(length);
+    this.bytes.write(value, start, length, 'utf8');
+    return this;
   }
 
   blob(value: Uint8Array): this {
@@ -157,8 +169,9 @@ export class Writer {
     return this;
   }
 
-  /** A copy: what is kept holds no more memory than it needs. */
+  /** A copy, unless the room was measured: what is kept holds no more memory than it needs. The writer is not used any more. */
   done(): Buffer {
+    if (this.length === this.bytes.length) return this.bytes;
     return Buffer.from(this.bytes.subarray(0, this.length));
   }
 

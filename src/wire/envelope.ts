@@ -64,13 +64,13 @@ export class Sealer {
   wrap(kind: Kind, body: Buffer, signature: Buffer, attachment: Buffer, signer = this.index): Buffer {
     const { genesisDigest, epoch } = this.context;
     const frame = encodeFrame({ kind, epoch, signer, body, signature, attachment, genesisDigest });
-    if (signer === this.index) this.remember(sha256(frame));
+    if (signer === this.index && kind !== 'reply') this.remember(fingerprintOf(frame, attachment));
     return frame;
   }
 
-  /** Whether these are the bytes of a frame that we made lately. */
-  hasMade(bytes: Buffer): boolean {
-    return this.made.has(sha256(bytes));
+  /** Whether we made this frame lately. Its attachment, which our signature does not cover, is not looked at. */
+  hasMade({ bytes, attachment }: Pick<Frame, 'bytes' | 'attachment'>): boolean {
+    return this.made.has(fingerprintOf(bytes, attachment));
   }
 
   private remember(fingerprint: string): void {
@@ -80,6 +80,10 @@ export class Sealer {
       this.made.delete(oldest);
     }
   }
+}
+
+function fingerprintOf(frame: Buffer, attachment: Buffer): string {
+  return sha256(frame.subarray(0, frame.length - attachment.length));
 }
 
 /** Which kinds a channel carries, and who may speak on it. A frame on another channel is refused unread. */

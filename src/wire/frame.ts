@@ -29,6 +29,8 @@ export interface Frame {
 const version = 1;
 export const gatewaySigner = 0xffff;
 const clusterTagBytes = 8;
+/** Bytes of a frame beside its body and its attachment. */
+const fixedBytes = 1 + 1 + clusterTagBytes + 8 + 2 + 4 + signatureBytes + 4;
 
 /** Bytes of one frame; the largest are NEW-VIEWs, then batches. */
 export const frameBytesMax = 4 * 1024 * 1024;
@@ -41,7 +43,7 @@ export const packetFramesMax = 4096;
 export type FrameParts = Omit<Frame, 'bytes'> & { readonly genesisDigest: Uint8Array };
 
 export function encodeFrame(parts: FrameParts): Buffer {
-  return new Writer()
+  return new Writer(fixedBytes + parts.body.length + parts.attachment.length)
     .u8(version)
     .u8(signedKinds[parts.kind])
     .raw(parts.genesisDigest.subarray(0, clusterTagBytes))
@@ -88,7 +90,7 @@ export function decoded<T>(decode: () => T): T | 'malformed-frame' {
 
 /** One PUBLISH payload: frames, each with a u32 length before it. */
 export function joinPacket(frames: readonly Uint8Array[]): Buffer {
-  const writer = new Writer();
+  const writer = new Writer(frames.reduce((bytes, frame) => bytes + 4 + frame.length, 0));
   for (const frame of frames) writer.blob(frame);
   return writer.done();
 }

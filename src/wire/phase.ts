@@ -11,7 +11,7 @@ export type PhaseHeader = Pick<PhaseMessage, 'kind' | 'view' | 'sequence' | 'dig
 const batchDomain = Buffer.from('quorate/1/batch\0', 'ascii');
 
 export function encodePhaseBody(header: Pick<PhaseHeader, 'view' | 'sequence' | 'digest'>): Buffer {
-  return new Writer().u64(header.view).u64(header.sequence).digest(header.digest).done();
+  return new Writer(8 + 8 + 32).u64(header.view).u64(header.sequence).digest(header.digest).done();
 }
 
 /** @throws {Malformed} */
@@ -31,7 +31,8 @@ export function decodePhaseBody(kind: PhaseHeader['kind'], signer: number, body:
 
 /** A batch's bytes: u64 view ‖ u64 time ‖ u16 count ‖ count × (u32 length ‖ the bundle's frame as its gateway signed it). */
 export function encodeBatch(view: View, time: number, bundleFrames: readonly Uint8Array[]): Buffer {
-  const writer = new Writer().u64(view).u64(time);
+  const room = bundleFrames.reduce((bytes, frame) => bytes + 4 + frame.length, 8 + 8 + 2);
+  const writer = new Writer(room).u64(view).u64(time);
   return writer.list(bundleFrames, (frame) => writer.blob(frame)).done();
 }
 

@@ -1,6 +1,6 @@
 import { limits } from '../pbft/configuration.js';
 import { replicasMax } from '../pbft/quorum.js';
-import type { Digest } from '../pbft/types.js';
+import { digest, type Digest } from '../pbft/types.js';
 import { Reader, Writer, demand } from './bytes.js';
 import { readCredential, writeCredential, type Credential } from './credential.js';
 import { gatewaySigner } from './frame.js';
@@ -16,7 +16,8 @@ export interface Status {
   readonly view: number;
   readonly lastExecuted: number;
   readonly stableCheckpoint: number;
-  readonly stateDigest: Digest;
+  /** Of the state after `lastExecuted`; `undefined` while so much is executed that computing it would cost too much. */
+  readonly stateDigest: Digest | undefined;
   /** Which process of each replica it has heard last, in the membership's order; zeros where it has heard none. */
   readonly heard: readonly string[];
   /** Whether it remembers all that it has said, and runs: what it says of its past can be relied on. */
@@ -28,6 +29,8 @@ export interface Status {
 }
 
 export const incarnationBytes = 8;
+/** What stands for no digest. */
+const noDigest = digest('0'.repeat(64));
 const reasonBytesMax = 200;
 const reasonsMax = 64;
 
@@ -40,7 +43,7 @@ export function encodeStatus(status: Status): Buffer {
     .u64(status.view)
     .u64(status.lastExecuted)
     .u64(status.stableCheckpoint)
-    .digest(status.stateDigest)
+    .digest(status.stateDigest ?? noDigest)
     .u8(status.isWhole ? 1 : 0)
     .text(status.notVoting.slice(0, reasonBytesMax))
     .list(status.heard, (incarnation) => writer.raw(Buffer.from(incarnation, 'hex')));
@@ -57,7 +60,7 @@ export function decodeStatus(body: Buffer): Status {
     view: reader.u64(),
     lastExecuted: reader.u64(),
     stableCheckpoint: reader.u64(),
-    stateDigest: reader.digest(),
+    stateDigest: readStateDigest(reader),
     isWhole: readFlag(reader),
     notVoting: reader.text(reasonBytesMax * 3),
     heard: reader.list(replicasMax, () => reader.take(incarnationBytes).toString('hex')),
@@ -65,6 +68,11 @@ export function decodeStatus(body: Buffer): Status {
   };
   reader.end();
   return status;
+}
+
+function readStateDigest(reader: Reader): Digest | undefined {
+  const told = reader.digest();
+  return told === noDigest ? undefined : told;
 }
 
 function readFlag(reader: Reader): boolean {

@@ -163,7 +163,7 @@ export class SpeechChecker {
         break;
       case 'status': {
         const { lastExecuted, stateDigest, notVoting } = decodeStatus(frame.body);
-        if (!notVoting.startsWith('the state differs'))
+        if (stateDigest !== undefined && !notVoting.startsWith('the state differs'))
           this.sameState(this.states, lastExecuted, stateDigest, replica, 'status');
         break;
       }

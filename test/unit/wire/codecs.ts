@@ -116,7 +116,7 @@ const status = fc.record({
   view: u64,
   lastExecuted: u64,
   stableCheckpoint: u64,
-  stateDigest: hexDigest,
+  stateDigest: fc.option(hexDigest, { nil: undefined }),
   isWhole: fc.boolean(),
   notVoting: textOf(100),
   heard: fc.array(
