@@ -1,0 +1,34 @@
+import { expect, it } from '@jest/globals';
+import { MemoryBus } from '../../../src/memory/memory-bus.js';
+import { decodeFrame, splitPacket } from '../../../src/wire/frame.js';
+import { decodeStatus, type Status } from '../../../src/wire/service.js';
+import { makeCluster } from '../../support/cluster.js';
+
+it('a status tells the digest of the state, unless more than 8 batches were executed since the last one', async () => {
+  const cluster = await makeCluster();
+  const told: Status[] = [];
+  await new MemoryBus(cluster.broker, 'eavesdropper').subscribe(['status'], {
+    onPayload: (_, payload) => {
+      for (const bytes of splitPacket(payload) as Buffer[]) {
+        const frame = decodeFrame(bytes, cluster.founders.membership.digest);
+        if (typeof frame !== 'string' && frame.signer === 0) told.push(decodeStatus(frame.body));
+      }
+    },
+    onConnected: () => undefined,
+    onDisconnected: () => undefined,
+  });
+  const { node, service } = cluster.life(0);
+  const announced = async (): Promise<Status | undefined> => {
+    told.length = 0;
+    node.probe();
+    await cluster.drain();
+    return told.at(-1);
+  };
+  await announced();
+
+  await cluster.write(8);
+  expect(await announced()).toMatchObject({ lastExecuted: 8, stateDigest: service.stateDigest() });
+  await cluster.write(9);
+  expect(await announced()).toMatchObject({ lastExecuted: 17, stateDigest: undefined });
+  expect(await announced()).toMatchObject({ lastExecuted: 17, stateDigest: service.stateDigest() });
+});
