@@ -62,18 +62,20 @@ export class Webhooks {
     });
   }
 
-  /** Has it delivered; the same request's announcement is queued once. */
+  /** Has it delivered; the same request's announcement of the same state is queued once. */
   async announce(url: string, announcement: Announcement): Promise<void> {
     const { queue, seal, logger } = this.options;
-    const { id } = announcement;
+    const { id, state } = announcement;
+    // A request that failed may be submitted again, and then succeed: that is another message, not a repeated one.
+    const message = state === 'failed' ? `${id}-failed` : id;
     if ((await queue.getJobCountByTypes('wait', 'active', 'delayed')) >= lengthMax) {
       logger.warn({ request: id, lengthMax }, 'too many webhooks wait: this one is not delivered');
       return;
     }
     const content = { url, body: JSON.stringify(announcement) };
-    const data = { ...content, seal: seal.of(`webhook ${id}`, content) };
+    const data = { ...content, seal: seal.of(`webhook ${message}`, content) };
     await queue.add('webhook', data, {
-      ...{ jobId: id, attempts, backoff: { type: 'custom' }, stackTraceLimit: 0 },
+      ...{ jobId: message, attempts, backoff: { type: 'custom' }, stackTraceLimit: 0 },
       ...{ removeOnComplete: deliveredKept, removeOnFail: failedKept },
     });
   }

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { QuorateError } from '../../src/errors.js';
 import type { AsyncRequest } from '../../src/queue/async-requests.js';
@@ -107,6 +109,32 @@ describe('the queue of asynchronous requests', () => {
     client.onSubmit = () => Promise.resolve(exampleReply());
     expect((await requests.submit(put(1, { key: 'second' }))).id).toBe(second.id);
     await untilState(requests, second.id, 'completed');
+  });
+
+  it('announces that a request failed, and then that it was completed after all, as two messages', async () => {
+    const taken: unknown[] = [];
+    const receiver = createServer((request, response) => {
+      taken.push(request.headers['webhook-id']);
+      request.resume().on('end', () => response.end());
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    const host = `127.0.0.1:${(receiver.address() as AddressInfo).port}`;
+    try {
+      const requests = await start({ webhooks: new WebhookPolicy('a secret of the operator', [host]) });
+      const request = put(1, { key: 'hook', webhook: `http://${host}/` });
+      client.onSubmit = () => Promise.reject(new QuorateError('idempotency-conflict', 'used'));
+      const { id } = await requests.submit(request);
+      await eventually('the failure was announced', () => taken.length === 1);
+      await untilState(requests, id, 'failed');
+      client.onSubmit = () => Promise.resolve(exampleReply());
+      await requests.submit(request);
+      await eventually('the success was announced', () => taken.length === 2);
+      expect(taken).toEqual([`${id}-failed`, id]);
+    } finally {
+      await Promise.all(open.splice(0).map(async (queue) => await queue.close(1_000)));
+      receiver.closeAllConnections();
+      receiver.close();
+    }
   });
 
   it('is as long as it may be, and no longer', async () => {
