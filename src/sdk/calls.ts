@@ -28,3 +28,27 @@ export function textOf(operation: Json): string {
     throw new QuorateError('invalid-request', message, {}, { cause: error });
   }
 }
+
+/**
+ * A key as one segment of a URL's path.
+ * @throws {QuorateError} `invalid-request` for what no URL can name: nothing, `.` and `..` (which every client takes for folders), half a
+ * character. An operation reads those
+ */
+export function keyInPath(key: string): string {
+  const named = key === '.' || key === '..' ? '' : encoded(key);
+  if (named === '') {
+    throw new QuorateError(
+      'invalid-request',
+      `No URL can name the key ${JSON.stringify(key)}: read it by an operation.`,
+    );
+  }
+  return named;
+}
+
+function encoded(key: string): string {
+  try {
+    return encodeURIComponent(key);
+  } catch {
+    return ''; // a surrogate without its other half
+  }
+}

@@ -8,7 +8,7 @@ import type { StateProof, StateProofSummary } from '../crypto/state-proof.js';
 import type { ReceiptSummary } from '../crypto/verify-receipt.js';
 import { QuorateError } from '../errors.js';
 import type { Json } from '../wire/json.js';
-import { checkDeadline, checkIdempotencyKey, deadlineDefaultMs, textOf } from './calls.js';
+import { checkDeadline, checkIdempotencyKey, deadlineDefaultMs, keyInPath, textOf } from './calls.js';
 import {
   QuorateClient,
   type CallOptions,
@@ -93,7 +93,7 @@ class HttpClient extends QuorateClient {
 
   override async query(key: string, options: QueryCallOptions = {}): Promise<QueryAnswer> {
     const { consistency = 'linearizable' } = options;
-    const path = `/v1/kv/${encodeURIComponent(key)}?consistency=${consistency}`;
+    const path = `/v1/kv/${keyInPath(key)}?consistency=${consistency}`;
     try {
       return understood(valueSchema, await this.ask({ path }, options));
     } catch (error) {
@@ -115,7 +115,7 @@ class HttpClient extends QuorateClient {
   }
 
   override async prove(key: string, options: CallOptions = {}): Promise<StateProof> {
-    return this.receipts.proofOf(await this.ask({ path: `/v1/state/${encodeURIComponent(key)}` }, options), key);
+    return this.receipts.proofOf(await this.ask({ path: `/v1/state/${keyInPath(key)}` }, options), key);
   }
 
   override verifyStateProof(proof: string | object): StateProofSummary {

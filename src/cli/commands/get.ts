@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { keyInPath } from '../../sdk/calls.js';
 import { addSettingFlags, paint, settingsFrom, UsageError, type Context, type SettingOptions } from '../context.js';
 import { askAndPrint, understood, type AnswerOptions } from '../gateway-client.js';
 
@@ -39,13 +40,13 @@ Examples:
     .action(async (key: string, options: Options) => {
       if (options.proof === true) {
         if (options.local === true) throw new UsageError('--proof and --local exclude each other');
-        const path = `/v1/state/${encodeURIComponent(key)}`;
+        const path = `/v1/state/${keyInPath(key)}`;
         const asText = (body: unknown): string => JSON.stringify(body, null, 2);
         await askAndPrint(context, settingsFrom(context, options), { path }, options, asText);
         return;
       }
       const consistency = options.local === true ? 'local' : 'linearizable';
-      const path = `/v1/kv/${encodeURIComponent(key)}?consistency=${consistency}`;
+      const path = `/v1/kv/${keyInPath(key)}?consistency=${consistency}`;
       await askAndPrint(context, settingsFrom(context, options), { path }, options, (body) => describe(context, body));
     });
 }

@@ -170,6 +170,12 @@ describe('the client over HTTP', () => {
     await expect(client.query('a')).rejects.toMatchObject({ code: 'not-found' });
   });
 
+  it.each(['', '.', '..', '\ud800'])('refuses the key %j, which no URL can name', async (key) => {
+    await expect(client.query(key)).rejects.toMatchObject({ code: 'invalid-request' });
+    await expect(client.prove(key)).rejects.toMatchObject({ code: 'invalid-request' });
+    expect(asked).toEqual([]);
+  });
+
   it('refuses what it cannot send', async () => {
     await expect(client.submit({ op: '\ud800' })).rejects.toMatchObject({ code: 'invalid-request' });
     await expect(client.submit({}, { idempotencyKey: 'ä' })).rejects.toMatchObject({ code: 'invalid-request' });
