@@ -5,7 +5,7 @@ import { sequence, type Digest, type SequenceNumber } from './types.js';
 /** Every K sequence numbers a replica tells the digest of its state (paper §4.3, rule 23); none that it knows to be wrong. */
 export function checkpointIfDue(core: Core, place: SequenceNumber): void {
   if (place % core.configuration.options.checkpointInterval !== 0) return;
-  const digest = core.environment.application.checkpoint(place, core.lastTime, core.clients.takeChanges());
+  const digest = core.environment.application.checkpoint(place, core.lastTime);
   core.held.set(place, digest);
   if (!core.isCorrupt) sayCheckpoint(core, place, digest);
   stabilise(core, place);

@@ -72,7 +72,7 @@ export interface ClientHeader {
   readonly lastIndex: number;
 }
 
-/** What has changed in the reply cache since the last checkpoint; `undefined` is no longer there. */
+/** What has changed in the reply cache since its changes were last taken; `undefined` is no longer there. */
 export interface ReplyChanges {
   readonly headers: ReadonlyMap<string, ClientHeader | undefined>;
   /** By client, then by sequence number. */
@@ -144,9 +144,11 @@ export interface Application {
     request: Request,
     context: { readonly sequence: SequenceNumber; readonly time: number },
   ): { readonly result: Uint8Array; readonly resultDigest: Digest };
+  /** A batch is executed, and has changed the reply cache so: what the next checkpoint's digest needs can be done ahead. */
+  settle(replies: ReplyChanges): void;
   /**
    * Takes a checkpoint: the state as it is after `sequence` and the agreed time can from now on be handed to others.
    * @returns the digest of everything that executing has brought about: the state, the reply cache, and the time
    */
-  checkpoint(sequence: SequenceNumber, time: number, replies: ReplyChanges): Digest;
+  checkpoint(sequence: SequenceNumber, time: number): Digest;
 }

@@ -1,4 +1,5 @@
-import { hashBytes, rootFromPath } from '../crypto/merkle.js';
+import { followGroup, proofOfGroup } from '../crypto/merkle-group.js';
+import { hashBytes } from '../crypto/merkle.js';
 import { limits } from '../pbft/configuration.js';
 import type {
   CachedReply,
@@ -8,13 +9,14 @@ import type {
   ReplyStatement,
   ReplyTable,
 } from '../pbft/effects.js';
+import { invariant } from '../pbft/invariant.js';
 import { sequence, view } from '../pbft/types.js';
 import { sha256Latin1 } from '../state-machine/hash-tree.js';
 import { MerkleMap, type Item } from '../state-machine/merkle-map.js';
 import { sha256 } from '../crypto/digest.js';
 import { digestOfRequest } from '../wire/bundle.js';
 import { demand, Malformed, Reader, Writer } from '../wire/bytes.js';
-import { hashOfLeaf, readPath } from '../wire/reply.js';
+import { hashOfLeaf } from '../wire/reply.js';
 import type { Part } from './checkpointed-state.js';
 
 /** A client's name: a gateway's, or `key:` and a digest. */
@@ -22,7 +24,7 @@ const clientBytesMax = 80;
 /** An item must fit in a frame with others, so that a group with many or large results is kept in several. */
 const repliesPerItem = 128;
 const resultBytesPerItem = 128 * 1024;
-const pathBytesMax = Math.ceil(Math.log2(limits.batchOperationsMax)) * 32;
+const proofBytesMax = repliesPerItem * Math.ceil(Math.log2(limits.batchOperationsMax)) * hashBytes;
 
 const codes = { header: 0, group: 1 } as const;
 
@@ -36,10 +38,11 @@ export interface ReplyItem extends Item {
  *
  *     client: u8 0 ‖ text client ‖ u64 forgotten + 1 ‖ u64 last sequence ‖ u32 last index
  *     group:  u8 1 ‖ text client ‖ u64 view ‖ u64 sequence ‖ u32 size ‖ root
- *             ‖ u16 count × (u64 timestamp ‖ u32 index ‖ operation digest ‖ blob result ‖ blob path)
+ *             ‖ u16 count × (u64 timestamp ‖ u32 index ‖ operation digest ‖ blob result) ‖ blob proof
  *
- * A client's hash is SHA-256 over its encoding. A group's is the same with each result's digest in its place, and without paths:
- * these follow from the root, so that a checkpoint hashes few bytes.
+ * The proof leads from all of a group's replies to the root that was signed (merkle-group.ts). A client's hash is SHA-256 over its
+ * encoding. A group's is the same with only timestamp and index of each reply, and without the proof: the root has one leaf
+ * at each index, which has one request and one result, so that nothing else can stand there, and few bytes are hashed.
  *
  * *Keys are places, not names*: a client chooses its name, and may try names until as many as it likes fall into one bucket,
  * which costs each checkpoint what it holds and must fit in one message to be transferred. Where a request is executed
@@ -51,7 +54,7 @@ export class ReplyTree implements Part<ReplyItem> {
   /** The keys of each client's item, and of each group's. */
   private readonly keys = new Map<string, readonly string[]>();
 
-  /** Follows the core's table. */
+  /** Follows the core's table, batch by batch. */
   apply({ headers, groups }: ReplyChanges): void {
     for (const [client, header] of headers) this.replace(client, header === undefined ? [] : [headerItem(header)]);
     for (const [client, bySequence] of groups) {
@@ -160,17 +163,27 @@ function readHeader(reader: Reader): ReplyItem {
 
 function groupItem(content: ReplyGroup): ReplyItem {
   const writer = writeGroup(content);
-  writer.list(content.replies, (reply) => writeReply(writer, reply).digest(reply.resultDigest));
+  writer.list(content.replies, ({ executed }) => writer.u64(executed.timestamp).u32(executed.index));
   const pathBytes = Math.ceil(Math.log2(content.statement.size)) * hashBytes;
   const bytes = content.replies.reduce((sum, { executed }) => sum + executed.result.length + pathBytes, 0);
   return { key: groupKey(content), hash: sha256Latin1(writer.done()), bytes, content };
 }
 
 function encodeGroup(group: ReplyGroup): Buffer {
+  const { statement, replies } = group;
   const writer = writeGroup(group);
-  return writer
-    .list(group.replies, (reply) => writeReply(writer, reply).blob(reply.executed.result).blob(reply.path))
-    .done();
+  writer.list(replies, ({ executed }) => {
+    const { timestamp, index, operationDigest, result } = executed;
+    writer.u64(timestamp).u32(index).digest(operationDigest).blob(result);
+  });
+  const indexes = replies.map(({ executed }) => executed.index);
+  return writer.blob(proofOfGroup(indexes, statement.size, (rank) => pathOf(replies, rank))).done();
+}
+
+function pathOf(replies: readonly CachedReply[], rank: number): Uint8Array {
+  const reply = replies[rank];
+  invariant(reply !== undefined, 'a proof of a reply that is not there');
+  return reply.path;
 }
 
 function writeGroup({ client, statement }: ReplyGroup): Writer {
@@ -178,32 +191,33 @@ function writeGroup({ client, statement }: ReplyGroup): Writer {
   return new Writer().u8(codes.group).text(client).u64(proposedIn).u64(place).u32(size).digest(root);
 }
 
-function writeReply(writer: Writer, { executed }: CachedReply): Writer {
-  return writer.u64(executed.timestamp).u32(executed.index).digest(executed.operationDigest);
-}
-
 function readGroup(reader: Reader): ReplyItem {
   const client = reader.text(clientBytesMax);
   const place = { view: view(reader.u64()), sequence: sequence(reader.u64()) };
   const statement: ReplyStatement = { ...place, size: reader.u32(), root: reader.digest() };
-  const replies = reader.list(repliesPerItem, () => readReply(reader, client, statement));
-  demand(replies.length > 0, 'a group without replies');
+  demand(statement.size <= limits.batchOperationsMax, 'more replies than a batch has');
+  const read = reader.list(repliesPerItem, () => readReply(reader, client));
+  const proof = Buffer.from(reader.blob(proofBytesMax));
+  demand(proof.length % hashBytes === 0, 'a proof of whole hashes');
+  const leaves = read.map(({ executed: { requestDigest, index }, resultDigest }) => {
+    return { index, hash: hashOfLeaf({ requestDigest, resultDigest }) };
+  });
+  const reached = followGroup(leaves, statement.size, proof);
+  demand(reached?.root.toString('hex') === statement.root, 'a proof that does not lead to the root');
+  const replies = read.map((reply, rank): CachedReply => {
+    return { ...reply, statement, path: reached.paths[rank] ?? Buffer.alloc(0) };
+  });
   return groupItem({ client, statement, replies });
 }
 
-/** The path is not hashed: it is right when it leads to the root. */
-function readReply(reader: Reader, client: string, statement: ReplyStatement): CachedReply {
+function readReply(reader: Reader, client: string): Pick<CachedReply, 'executed' | 'resultDigest'> {
   const timestamp = reader.u64();
   const index = reader.u32();
   const operationDigest = reader.digest();
-  // Copies: a frame's bytes would stay as long as the shortest of its results.
-  const result = Uint8Array.from(reader.blob(limits.resultBytesMax));
-  const path = Uint8Array.from(reader.blob(pathBytesMax));
+  const result = Uint8Array.from(reader.blob(limits.resultBytesMax)); // a copy: a frame's bytes would stay as long as it
   const requestDigest = digestOfRequest(client, timestamp, operationDigest);
-  const resultDigest = sha256(result);
-  const leaf = hashOfLeaf({ requestDigest, resultDigest });
-  const reached = rootFromPath(leaf, index, statement.size, readPath(path));
-  demand(reached?.toString('hex') === statement.root, 'a path that does not lead to the root');
-  const executed = { client, timestamp, requestDigest, operationDigest, result, index };
-  return { executed, resultDigest, statement, path };
+  return {
+    executed: { client, timestamp, requestDigest, operationDigest, result, index },
+    resultDigest: sha256(result),
+  };
 }

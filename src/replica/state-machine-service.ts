@@ -80,8 +80,12 @@ export class StateMachineService implements Service {
     return this.results.of(this.resultOf(operation, circumstances));
   }
 
-  checkpoint(sequence: SequenceNumber, time: number, replies: ReplyChanges): Digest {
+  settle(replies: ReplyChanges): void {
     this.replies.apply(replies);
+    for (const { map } of this.checkpoints.parts) map.settle();
+  }
+
+  checkpoint(sequence: SequenceNumber, time: number): Digest {
     return this.checkpoints.freeze(sequence, time).digest;
   }
 

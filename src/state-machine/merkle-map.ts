@@ -23,8 +23,10 @@ export class MerkleMap<I extends Item> {
   /** The bucket of every key that is there: finding it again costs no hash. */
   private readonly bucketOfKey = new Map<string, number>();
   private readonly tree = new HashTree();
-  /** Buckets that were written since the tree was last right. */
+  /** Buckets that were written since they were last hashed, */
   private readonly dirty = new Set<number>();
+  /** and hashes of buckets that are not in the tree yet. */
+  private readonly settled = new Map<number, string>();
   /** Those that are still needed, the oldest first. */
   private readonly snapshots: MerkleSnapshot<I>[] = [];
   private bytesHeld = 0;
@@ -73,10 +75,20 @@ export class MerkleMap<I extends Item> {
     return [...(this.buckets.get(bucket)?.values() ?? [])].sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
-  /** The root over all buckets. Costs about the number of items in the buckets written since it was last asked for. */
-  digest(): Digest {
-    this.tree.update([...this.dirty].map((bucket) => [bucket, hashOfBucket(this.itemsOf(bucket))] as const));
+  /**
+   * Hashes what was written since it was last called, items and buckets. Called after each batch, it leaves to `digest` only the
+   * nodes above them, most of which several buckets share.
+   */
+  settle(): void {
+    for (const bucket of this.dirty) this.settled.set(bucket, hashOfBucket(this.itemsOf(bucket)));
     this.dirty.clear();
+  }
+
+  /** The root over all buckets. Costs about the number of items in the buckets written since they were last settled. */
+  digest(): Digest {
+    this.settle();
+    this.tree.update(this.settled);
+    this.settled.clear();
     return digest(this.tree.root.toString('hex'));
   }
 

@@ -27,6 +27,7 @@ describe('a replica that promised to ask for a view and died before anybody hear
           resultDigest: sha256(Buffer.of()),
           operationDigest: sha256(Buffer.of()),
         }),
+        settle: () => undefined,
         checkpoint: () => zeros,
       },
       nullBatch,

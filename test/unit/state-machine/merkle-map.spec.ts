@@ -37,12 +37,12 @@ const someKey = fc.constantFrom('a', 'b', 'ä', '', '__proto__', ...neighbours()
 type Step =
   | { readonly kind: 'set'; readonly key: string; readonly content: number }
   | { readonly kind: 'delete'; readonly key: string }
-  | { readonly kind: 'digest' | 'freeze' }
+  | { readonly kind: 'settle' | 'digest' | 'freeze' }
   | { readonly kind: 'release' | 'install'; readonly which: number; readonly key: string };
 const someStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('set'), key: someKey, content: fc.nat(3) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('delete'), key: someKey }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('digest') }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('settle', 'digest') }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('freeze') }) },
   {
     weight: 2,
@@ -82,6 +82,9 @@ describe('a Merkle map', () => {
             break;
           case 'digest':
             map.digest();
+            break;
+          case 'settle':
+            map.settle();
             break;
           case 'freeze':
             frozen.push({ snapshot: map.freeze(), content: new Map(model) });
