@@ -32,8 +32,8 @@ const probeMs = 300;
 /** The file with promises in a replica's folder. */
 const promiseFile = 'promises';
 const instancesInFlightMax = 16;
-/** Of which so many may hold fewer operations than a batch takes. */
-const unfilledInFlightMax = 2;
+/** Of which so many may hold fewer operations than a batch takes: a batch costs as much as some two hundred operations. */
+const unfilledInFlightMax = 1;
 const resendTicks = 10;
 
 /** The connections of one replica; the two are one when the log is kept on the bus's Redis. */

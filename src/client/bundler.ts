@@ -10,8 +10,7 @@ import type { Submission } from './submission.js';
 /** An unanswered bundle is not sent again before this time, milliseconds; the wait doubles each time, up to the longest. */
 const resendMsMin = 400;
 const resendMsMax = 3_200;
-/** With so many bundles unanswered, one that is not full waits for one of them, or for as long as answers take now. */
-const unfilledBundlesMax = 2;
+/** While a bundle is unanswered, one that is not full waits for it, or for as long as answers take now. */
 const holdMsMin = 25;
 /** Bytes of a bundle besides its operations: frame, credential, and each request's client and lengths. */
 const bundleOverheadBytes = 512;
@@ -35,8 +34,8 @@ export interface BundlerOptions {
 
 /**
  * Signs what one turn of the event loop submits as one bundle, and sends it to all replicas again until every request
- * in it has its answer (rule 14). Each bundle costs every replica a signature: while several are unanswered, further
- * requests gather. A request with an idempotency key goes alone: a bundle is ordered whole, and such a
+ * in it has its answer (rule 14). Each bundle costs every replica a signature, and each batch far more: while one is unanswered,
+ * further requests gather. A request with an idempotency key goes alone: a bundle is ordered whole, and such a
  * request may have been executed long ago.
  */
 export class Bundler {
@@ -67,7 +66,7 @@ export class Bundler {
     for (const group of [...alone, ...full]) this.send(group, now);
     if (rest.length === 0) return;
     this.sent = this.sent.filter(isOpen);
-    const isToWait = this.sent.length >= unfilledBundlesMax && now < (rest[0]?.startedAt ?? 0) + this.holdMs;
+    const isToWait = this.sent.length > 0 && now < (rest[0]?.startedAt ?? 0) + this.holdMs;
     if (isToWait) this.queued = rest;
     else this.send(rest, now);
   }

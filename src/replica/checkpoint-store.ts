@@ -5,11 +5,11 @@ import type { Item } from '../state-machine/merkle-map.js';
 import type { CheckpointedState, StateSnapshot } from './checkpointed-state.js';
 import { encodeStoredRecord, fieldOf, ownFields } from './state-fields.js';
 
-/** Bytes that are written in a tick, and what each field counts besides: so that storing a checkpoint does not show. */
-const pieceBytes = 256 * 1024;
+/** Bytes that are written in a piece, and what each field counts besides: so that storing a checkpoint does not show. */
+const pieceBytes = 32 * 1024;
 const fieldOverheadBytes = 64;
-/** Fields that are removed in a tick. */
-const removalsMax = 1024;
+/** Fields that are removed in a piece. */
+const removalsMax = 256;
 
 /** What a turn takes: a `TurnBuilder`, whose turns are carried out whole and in their order. */
 export interface StoreOutput {
@@ -46,7 +46,7 @@ const emptyTree = new HashTree();
 
 /**
  * Keeps the newest stable checkpoint in the log's hash `state`, by writing what has changed since the one that is there.
- * Three steps, each a piece in every tick:
+ * Three steps, each in pieces:
  *
  * 1. write: the fields of what changed, under the new checkpoint's generation; they do not count yet.
  * 2. commit: one field of the replica's own hash names the new checkpoint, with its proof. Now they count.

@@ -75,6 +75,7 @@ export class Host {
   private leaving: ReadonlySet<ReplicaMessage> = new Set();
   private isSending = false;
   private housekeeping: 'none' | 'waits' | 'goes out' = 'none';
+  private onKept: (() => void) | undefined;
   private isFlushDue = false;
   /** Whether what waits to be written goes out with whatever goes out next. */
   private isWritingDue = false;
@@ -139,10 +140,11 @@ export class Host {
 
   /**
    * Has something written that is not the protocol's, with what goes out next; one such thing at a time, so that it does
-   * not pile up while Redis is away.
+   * not pile up while Redis is away. `onKept` is called once it is out.
    */
-  keepHouse(write: (turn: TurnBuilder) => void): void {
+  keepHouse(write: (turn: TurnBuilder) => void, onKept?: () => void): void {
     if (this.isStopped || this.housekeeping !== 'none') return;
+    this.onKept = onKept;
     const { revision } = this.turn;
     write(this.turn);
     if (this.turn.revision === revision) return;
@@ -317,9 +319,11 @@ export class Host {
       .finally(() => {
         this.isSending = false;
         this.leaving = new Set();
-        if (this.housekeeping === 'goes out') this.housekeeping = 'none';
+        const isKept = this.housekeeping === 'goes out';
+        if (isKept) this.housekeeping = 'none';
         if (this.isStopped) this.idle?.();
         else this.flush();
+        if (isKept) this.onKept?.();
       });
   }
 

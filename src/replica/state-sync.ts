@@ -23,6 +23,8 @@ import { StateServer } from './state-server.js';
 
 /** What is stored is looked at so often. */
 const storeCheckTicks = 200;
+/** Pieces of a checkpoint that are stored in a tick. */
+const storePieces = 8;
 
 export interface StateSyncOptions {
   readonly self: number;
@@ -110,12 +112,15 @@ export class StateSync {
     if (++this.ticks % storeCheckTicks === 0) this.isCheckDue = true;
     if (this.isCheckDue) void this.checkStore();
     else
-      host.keepHouse((turn) => {
-        const lost = this.lost.shift();
-        if (lost !== undefined) host.logAgain(lost);
-        this.store?.tick(turn);
-        this.collection?.tick(this.store?.sequence ?? 0, replica.stable.sequence, turn);
-      });
+      host.keepHouse(
+        (turn) => {
+          const lost = this.lost.shift();
+          if (lost !== undefined) host.logAgain(lost);
+          this.store?.tick(turn);
+          this.collection?.tick(this.store?.sequence ?? 0, replica.stable.sequence, turn);
+        },
+        () => this.storeOn(storePieces - 1),
+      );
     this.server.onTick();
     if (this.fetcher.sequence === undefined) return;
     if (this.fetcher.sequence <= replica.lastExecuted && !replica.isCorrupt) {
@@ -200,6 +205,15 @@ export class StateSync {
     if (this.store?.onReadBack(own) !== true) return;
     logger.warn({}, 'what was in Redis is gone; it is written anew');
     this.writeLogAgain();
+  }
+
+  /** So many further pieces, each once the one before is out: together they would keep a vote waiting. */
+  private storeOn(pieces: number): void {
+    if (pieces === 0 || this.isCheckDue || this.store?.isIdle !== false) return;
+    this.options.host.keepHouse(
+      (turn) => this.store?.tick(turn),
+      () => this.storeOn(pieces - 1),
+    );
   }
 
   private writeLogAgain(): void {

@@ -89,7 +89,7 @@ describe('the store of checkpoints', () => {
     await storing.settle(async () => {
       ticks++;
     });
-    expect(ticks).toBeGreaterThan((2000 * 1000) / (256 * 1024));
+    expect(ticks).toBeGreaterThan((2000 * 1000) / (32 * 1024));
     const before = new Map(storing.fields);
     storing.holding.write([['key 7', 'changed']]);
     storing.stabilise(256);
