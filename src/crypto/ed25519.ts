@@ -7,6 +7,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { assertSoundPublicKey } from './public-key.js';
+import { secretKeyBytes, sodium } from './sodium.js';
 
 /** Bytes of an Ed25519 signature. */
 export const signatureBytes = 64;
@@ -46,6 +47,8 @@ export function identityOf(privateKey: KeyObject): Identity {
 /** Sound keys by their bytes: to see that a key is sound takes 4 ms, and the same few come again and again. */
 const soundKeys = new Map<string, KeyObject>();
 const soundKeysMax = 1024;
+/** The bytes of each. */
+const soundBytes = new WeakMap<KeyObject, Buffer>();
 
 /** @throws {QuorateError} `enrolment-refused` when the key is unsound (rule 6) */
 export function publicKeyFromRaw(raw: Uint8Array): KeyObject {
@@ -56,6 +59,7 @@ export function publicKeyFromRaw(raw: Uint8Array): KeyObject {
   const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
   if (soundKeys.size >= soundKeysMax) soundKeys.clear();
   soundKeys.set(x, publicKey);
+  soundBytes.set(publicKey, Buffer.from(raw));
   return publicKey;
 }
 
@@ -64,23 +68,43 @@ function rawPublicKey(publicKey: KeyObject): Buffer {
   return Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
 }
 
-/** 64 bytes (RFC 8032). */
+const secretKeys = new WeakMap<KeyObject, Buffer>();
+
+/** A private key as libsodium wants it. */
+function secretKeyOf(privateKey: KeyObject): Buffer {
+  const known = secretKeys.get(privateKey);
+  if (known !== undefined) return known;
+  const { d = '', x = '' } = privateKey.export({ format: 'jwk' });
+  const secretKey = Buffer.alloc(secretKeyBytes);
+  secretKey.write(d, 'base64url');
+  secretKey.write(x, seedBytes, 'base64url');
+  secretKeys.set(privateKey, secretKey);
+  return secretKey;
+}
+
+/** 64 bytes, the same from both libraries (RFC 8032). */
 export function sign(privateKey: KeyObject, message: Uint8Array): Buffer {
-  return nodeSign(null, message, privateKey);
+  if (sodium === undefined) return nodeSign(null, message, privateKey);
+  const signature = Buffer.alloc(signatureBytes);
+  sodium.crypto_sign_detached(signature, message, secretKeyOf(privateKey));
+  return signature;
 }
 
 /** The first half of a signature that only who knows the private key can make, and only on purpose. */
 const identityPoint = Buffer.alloc(32).fill(1, 0, 1);
 
 /**
- * The only signature verifier of Quorate: two that differ at the edges can fork a cluster (rule 6). It is OpenSSL's:
- * without cofactor, S below the group order, R compared by its bytes. Node.js 24.21 refuses points of small order in
- * the place of R, Node.js 20 does not; under a sound key only the identity can stand there, so it is refused here.
- * @param publicKey comes from `publicKeyFromRaw`
+ * The only signature verifier of Quorate: two that differ at the edges can fork a cluster (rule 6). It judges as OpenSSL
+ * does: without cofactor, S below the group order, R compared by its bytes. Node.js 24.21 and libsodium refuse points of
+ * small order in the place of R, Node.js 20 does not; under a sound key only the identity can stand there, so it is refused
+ * here, and nothing is left that they judge differently.
+ * @param publicKey comes from `publicKeyFromRaw`, so that it is sound
  */
 export function verify(publicKey: KeyObject, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== signatureBytes || identityPoint.equals(signature.subarray(0, 32))) return false;
-  return nodeVerify(null, message, publicKey, signature);
+  const sound = soundBytes.get(publicKey);
+  if (sodium === undefined || sound === undefined) return nodeVerify(null, message, publicKey, signature);
+  return sodium.crypto_sign_verify_detached(signature, message, sound);
 }
 
 /**

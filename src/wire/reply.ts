@@ -170,7 +170,7 @@ function readWithPaths(
 }
 
 /** @throws {Malformed} */
-export function readPath(bytes: Uint8Array): Buffer[] {
+function readPath(bytes: Uint8Array): Buffer[] {
   demand(bytes.length % hashBytes === 0, 'a path of whole hashes');
   return splitPath(Buffer.from(bytes));
 }
