@@ -48,8 +48,7 @@ export async function inTurn(contenders, method) {
     for (const contender of contenders) {
       const result = await run(contender, method);
       taken.get(contender.name).push(result);
-      const latency = `p50 ${result.p50Ms.toFixed(2)} ms, p99 ${result.p99Ms.toFixed(2)} ms`;
-      method.report(`${contender.label}, run ${turn}: ${result.perSecond.toFixed(0)}/s, ${latency}`);
+      tell(method, contender, turn, result);
     }
   }
   const rows = contenders.map((contender) => [contender.name, rowOf(contender, taken.get(contender.name))]);
@@ -59,6 +58,35 @@ export async function inTurn(contenders, method) {
     }
   }
   return Object.fromEntries(rows);
+}
+
+/**
+ * The same for contenders that would disturb each other by merely being there: each is started for its turn, and ended after it.
+ *
+ * @param {(Omit<Contender, 'load'> & { open: (cleanUp: import('../processes/cleanup.mjs').CleanUp) => Promise<any> })[]} contenders
+ * @param {import('../processes/cleanup.mjs').CleanUp} cleanUp
+ */
+export async function alone(contenders, method, cleanUp) {
+  const taken = new Map(contenders.map(({ name }) => [name, []]));
+  for (let turn = 1; turn <= method.runs; turn++) {
+    for (const { open, ...contender } of contenders) {
+      const result = await cleanUp.within(async (inner) => {
+        const started = { ...contender, load: await open(inner) };
+        await heatUp([started], method);
+        return run(started, method);
+      });
+      taken.get(contender.name).push(result);
+      tell(method, contender, turn, result);
+    }
+  }
+  return Object.fromEntries(
+    contenders.map((contender) => [contender.name, rowOf(contender, taken.get(contender.name))]),
+  );
+}
+
+function tell(method, { label }, turn, { p50Ms, p99Ms, perSecond }) {
+  const latency = `p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms`;
+  method.report(`${label}, run ${turn}: ${perSecond.toFixed(0)}/s, ${latency}`);
 }
 
 /** Has each load work for a while before anything counts, so that its code is compiled: once, however many contenders use it. */

@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { readSettings } from '../../dist/config/settings.js';
 import { LocalCluster } from '../../dist/cluster/local-cluster.js';
+import { Keys } from '../../dist/redis/keys.js';
+import { decodeStoredRecord, ownFields } from '../../dist/replica/state-fields.js';
 import { processorUs, redisProcessorUs } from '../measure/processor-time.mjs';
 import { PROFILES_VARIABLE } from './profiling.mjs';
 import { Program } from './program.mjs';
@@ -39,15 +41,16 @@ export async function startEngine(cleanUp, options) {
     () => client.kill(),
   );
   const { members } = await client.ask('open', undefined, FOUNDING_TIMEOUT_MS);
-  return new Engine({ cluster, client, redis, members });
+  return new Engine({ cluster, client, redis, members, keys: new Keys(clusterName) });
 }
 
 class Engine {
-  constructor({ cluster, client, redis, members }) {
+  constructor({ cluster, client, redis, members, keys }) {
     this.cluster = cluster;
     this.client = client;
     this.redis = redis;
     this.members = members;
+    this.keys = keys;
   }
 
   ask(method, argument, timeoutMs) {
@@ -63,6 +66,20 @@ class Engine {
   async primary() {
     const { view } = await this.client.ask('status');
     return this.members[view % this.members.length];
+  }
+
+  /** The highest sequence number that any replica says it has executed. */
+  async executed() {
+    const { replicas } = await this.client.ask('status');
+    return Math.max(...replicas.map(({ lastExecuted }) => lastExecuted ?? 0));
+  }
+
+  /** The sequence number of the checkpoint that all replicas have in their stores, or a later one; 0 when one has none. */
+  async stored() {
+    const records = await Promise.all(
+      this.members.map((name) => this.redis.control.hgetBuffer(this.keys.replica(name), ownFields.stored)),
+    );
+    return Math.min(...records.map((record) => (record && decodeStoredRecord(record)?.sequence) ?? 0));
   }
 
   /** Processor time so far of each process, microseconds; `backup` is the mean of those that run. */

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { inTurn } from '../measure/rounds.mjs';
 import { ratioOf } from '../measure/statistics.mjs';
@@ -14,6 +15,11 @@ const RATE_PER_SECOND = 100;
 const FILL_TIMEOUT_MS = 30_000;
 /** From one size to the next. */
 const FILL_BUDGET_MS = 180_000;
+/** Until every replica has stored a checkpoint that holds them. */
+const STORE_BUDGET_MS = 180_000;
+const STORE_POLL_MS = 500;
+/** Each replica has said by then what it has executed. */
+const STATUS_MS = 2_000;
 
 export const growth = {
   name: 'growth',
@@ -32,8 +38,11 @@ export const growth = {
         notes.push(`${keys} keys were not reached: ${filled} after ${FILL_BUDGET_MS / 1000} s`);
         break;
       }
-      report(`  ${keys} keys are there`);
       const spec = { ratePerSecond: RATE_PER_SECOND, operationBytes: OPERATION_BYTES, keys };
+      report(`  ${keys} keys are there`);
+      const seconds = await settle(load, spec);
+      if (seconds === undefined) notes.push(`${keys} keys were not stored after ${STORE_BUDGET_MS / 1000} s`);
+      else report(`  and are stored, ${seconds.toFixed(0)} s later`);
       Object.assign(rows, await inTurn([{ name: String(keys), label: `${keys} keys`, load, spec }], method));
     }
     const [least, ...more] = Object.values(rows);
@@ -45,6 +54,25 @@ export const growth = {
     };
   },
 };
+
+/**
+ * Goes on until the first checkpoint with all keys is stored: what was written in bulk shows for as long, a state that has its size
+ * does not.
+ * @returns how many seconds that took; `undefined` when it took too long
+ */
+async function settle(load, spec) {
+  const begin = performance.now();
+  await sleep(STATUS_MS);
+  const filled = await load.executed();
+  await load.ask('start', spec);
+  let isStored = false;
+  while (!isStored && performance.now() < begin + STORE_BUDGET_MS) {
+    await sleep(STORE_POLL_MS);
+    isStored = (await load.stored()) >= filled;
+  }
+  await load.ask('halt', undefined, FILL_TIMEOUT_MS);
+  return isStored ? (performance.now() - begin) / 1000 : undefined;
+}
 
 /** Writes the keys from one number up to another. @returns how far it got in its time */
 async function fill(load, from, to) {
