@@ -8,8 +8,10 @@ import { encodeStoredRecord, fieldOf, ownFields } from './state-fields.js';
 /** Bytes that are written in a piece, and what each field counts besides: so that storing a checkpoint does not show. */
 const pieceBytes = 32 * 1024;
 const fieldOverheadBytes = 64;
-/** Fields that are removed in a piece. */
+/** Fields that are removed in a piece, */
 const removalsMax = 256;
+/** and changes that are looked at: of many new keys nothing is removed, however many there are. */
+const changesMax = 1024;
 
 /** What a turn takes: a `TurnBuilder`, whose turns are carried out whole and in their order. */
 export interface StoreOutput {
@@ -210,7 +212,7 @@ export class CheckpointStore {
     this.changes ??= changesBetween(this.superseded?.snapshot, snapshot);
     const { sequence } = snapshot.head;
     const fields: string[] = [];
-    while (fields.length < removalsMax) {
+    for (let looked = 0; looked < changesMax; looked++) {
       const next = this.changes.next();
       if (next.done === true) {
         this.changes = undefined;

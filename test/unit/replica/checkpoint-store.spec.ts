@@ -98,6 +98,15 @@ describe('the store of checkpoints', () => {
     expect(written.map(([field]) => field)).toEqual([fieldOf(0, 256, 'key 7')]);
   });
 
+  it('sweeps in small pieces, also where there is nothing to remove', async () => {
+    const keys = 20_000;
+    const storing = new Storing(new Holding(entries(keys)));
+    storing.stabilise(128);
+    let sweeping = 0;
+    await storing.settle(async () => void (sweeping += storing.store.sequence === 128 ? 1 : 0));
+    expect(sweeping).toBeGreaterThanOrEqual(Math.floor(keys / 1024));
+  });
+
   it('finishes a checkpoint before it goes on to the newest, past those between', async () => {
     const storing = new Storing(new Holding(entries(1000, 1000)));
     storing.stabilise(128);
