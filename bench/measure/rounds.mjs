@@ -42,22 +42,12 @@ async function run({ load, spec, during }, { warmupMs, durationMs }) {
  * @returns {Promise<Record<string, object>>} a row for each, by its name
  */
 export async function inTurn(contenders, method) {
-  const taken = new Map(contenders.map(({ name }) => [name, []]));
   await heatUp(contenders, method);
-  for (let turn = 1; turn <= method.runs; turn++) {
-    for (const contender of contenders) {
-      const result = await run(contender, method);
-      taken.get(contender.name).push(result);
-      tell(method, contender, turn, result);
-    }
-  }
-  const rows = contenders.map((contender) => [contender.name, rowOf(contender, taken.get(contender.name))]);
+  const rows = await rowsOf(contenders, method, (contender) => run(contender, method));
   if (method.profiles !== undefined) {
-    for (const [index, contender] of contenders.entries()) {
-      rows[index][1].costs = await profileUnderLoad(contender, method);
-    }
+    for (const contender of contenders) rows[contender.name].costs = await profileUnderLoad(contender, method);
   }
-  return Object.fromEntries(rows);
+  return rows;
 }
 
 /**
@@ -66,15 +56,22 @@ export async function inTurn(contenders, method) {
  * @param {(Omit<Contender, 'load'> & { open: (cleanUp: import('../processes/cleanup.mjs').CleanUp) => Promise<any> })[]} contenders
  * @param {import('../processes/cleanup.mjs').CleanUp} cleanUp
  */
-export async function alone(contenders, method, cleanUp) {
+export function alone(contenders, method, cleanUp) {
+  return rowsOf(contenders, method, ({ open, ...contender }) =>
+    cleanUp.within(async (inner) => {
+      const started = { ...contender, load: await open(inner) };
+      await heatUp([started], method);
+      return run(started, method);
+    }),
+  );
+}
+
+/** All turns of all contenders, and what they come to. */
+async function rowsOf(contenders, method, measure) {
   const taken = new Map(contenders.map(({ name }) => [name, []]));
   for (let turn = 1; turn <= method.runs; turn++) {
-    for (const { open, ...contender } of contenders) {
-      const result = await cleanUp.within(async (inner) => {
-        const started = { ...contender, load: await open(inner) };
-        await heatUp([started], method);
-        return run(started, method);
-      });
+    for (const contender of contenders) {
+      const result = await measure(contender);
       taken.get(contender.name).push(result);
       tell(method, contender, turn, result);
     }

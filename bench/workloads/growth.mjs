@@ -40,7 +40,7 @@ export const growth = {
       }
       const spec = { ratePerSecond: RATE_PER_SECOND, operationBytes: OPERATION_BYTES, keys };
       report(`  ${keys} keys are there`);
-      const seconds = await settle(load, spec);
+      const seconds = await untilStored(load, spec);
       if (seconds === undefined) notes.push(`${keys} keys were not stored after ${STORE_BUDGET_MS / 1000} s`);
       else report(`  and are stored, ${seconds.toFixed(0)} s later`);
       Object.assign(rows, await inTurn([{ name: String(keys), label: `${keys} keys`, load, spec }], method));
@@ -60,7 +60,7 @@ export const growth = {
  * does not.
  * @returns how many seconds that took; `undefined` when it took too long
  */
-async function settle(load, spec) {
+async function untilStored(load, spec) {
   const begin = performance.now();
   await sleep(STATUS_MS);
   const filled = await load.executed();

@@ -10,7 +10,7 @@ import type { Submission } from './submission.js';
 /** An unanswered bundle is not sent again before this time, milliseconds; the wait doubles each time, up to the longest. */
 const resendMsMin = 400;
 const resendMsMax = 3_200;
-/** While a bundle is unanswered, one that is not full waits for it, or for as long as answers take now. */
+/** While a bundle is unanswered, one that is not full waits for it, or for as long as answers take now, but at least so long, milliseconds. */
 const holdMsMin = 25;
 /** Bytes of a bundle besides its operations: frame, credential, and each request's client and lengths. */
 const bundleOverheadBytes = 512;

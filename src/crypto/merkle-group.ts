@@ -41,17 +41,22 @@ function climb<T>(leaves: readonly Node<T>[], size: number, join: Join<T>): T | 
   return level[0]?.value;
 }
 
+/** A leaf whose path is known. It is asked for only where the proof needs something of it. */
+export interface ProvenLeaf {
+  readonly index: number;
+  path(): Uint8Array;
+}
+
 /**
- * The proof of some leaves.
- * @param indexes of the leaves, ascending
- * @param pathOf the path of the leaf at a rank among them; asked only where the proof needs something of it
+ * The proof of some leaves of a tree of `size`.
+ * @param proven with ascending indexes
  */
-export function proofOfGroup(indexes: readonly number[], size: number, pathOf: (rank: number) => Uint8Array): Buffer {
+export function proofOfGroup(proven: readonly ProvenLeaf[], size: number): Buffer {
   const proof: Uint8Array[] = [];
-  const leaves = indexes.map((place, rank) => ({ place, value: { rank, steps: 0 } }));
-  climb(leaves, size, ({ rank, steps }, other) => {
-    if (other === undefined) proof.push(pathOf(rank).subarray(steps * hashBytes, (steps + 1) * hashBytes));
-    return { rank, steps: steps + 1 };
+  const leaves = proven.map((leaf) => ({ place: leaf.index, value: { leaf, steps: 0 } }));
+  climb(leaves, size, ({ leaf, steps }, other) => {
+    if (other === undefined) proof.push(leaf.path().subarray(steps * hashBytes, (steps + 1) * hashBytes));
+    return { leaf, steps: steps + 1 };
   });
   return Buffer.concat(proof);
 }

@@ -145,7 +145,7 @@ export interface Application {
     context: { readonly sequence: SequenceNumber; readonly time: number },
   ): { readonly result: Uint8Array; readonly resultDigest: Digest };
   /** A batch is executed, and has changed the reply cache so: what the next checkpoint's digest needs can be done ahead. */
-  settle(replies: ReplyChanges): void;
+  afterBatch(replies: ReplyChanges): void;
   /**
    * Takes a checkpoint: the state as it is after `sequence` and the agreed time can from now on be handed to others.
    * @returns the digest of everything that executing has brought about: the state, the reply cache, and the time

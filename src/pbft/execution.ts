@@ -59,7 +59,7 @@ function execute(core: Core, place: SequenceNumber, batch: Batch): void {
   core.ticksBehind = 0;
   core.emit({ kind: 'executed', sequence: place, batch });
   if (!core.isCorrupt) sendReplies(core, { statement, leaves }, answers);
-  core.environment.application.settle(core.clients.takeChanges());
+  core.environment.application.afterBatch(core.clients.takeChanges());
   checkpointIfDue(core, place);
 }
 

@@ -8,7 +8,7 @@ import { encodeStoredRecord, fieldOf, ownFields } from './state-fields.js';
 /** Bytes that are written in a piece, and what each field counts besides: so that storing a checkpoint does not show. */
 const pieceBytes = 32 * 1024;
 const fieldOverheadBytes = 64;
-/** Fields that are removed in a piece, */
+/** Fields that are removed in a piece, or one more: a key that is gone leaves two, */
 const removalsMax = 256;
 /** and changes that are looked at: of many new keys nothing is removed, however many there are. */
 const changesMax = 1024;
@@ -212,7 +212,7 @@ export class CheckpointStore {
     this.changes ??= changesBetween(this.superseded?.snapshot, snapshot);
     const { sequence } = snapshot.head;
     const fields: string[] = [];
-    for (let looked = 0; looked < changesMax; looked++) {
+    for (let looked = 0; looked < changesMax && fields.length < removalsMax; looked++) {
       const next = this.changes.next();
       if (next.done === true) {
         this.changes = undefined;

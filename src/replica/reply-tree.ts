@@ -9,7 +9,6 @@ import type {
   ReplyStatement,
   ReplyTable,
 } from '../pbft/effects.js';
-import { invariant } from '../pbft/invariant.js';
 import { sequence, view } from '../pbft/types.js';
 import { sha256Latin1 } from '../state-machine/hash-tree.js';
 import { MerkleMap, type Item } from '../state-machine/merkle-map.js';
@@ -176,14 +175,8 @@ function encodeGroup(group: ReplyGroup): Buffer {
     const { timestamp, index, operationDigest, result } = executed;
     writer.u64(timestamp).u32(index).digest(operationDigest).blob(result);
   });
-  const indexes = replies.map(({ executed }) => executed.index);
-  return writer.blob(proofOfGroup(indexes, statement.size, (rank) => pathOf(replies, rank))).done();
-}
-
-function pathOf(replies: readonly CachedReply[], rank: number): Uint8Array {
-  const reply = replies[rank];
-  invariant(reply !== undefined, 'a proof of a reply that is not there');
-  return reply.path;
+  const leaves = replies.map((reply) => ({ index: reply.executed.index, path: () => reply.path }));
+  return writer.blob(proofOfGroup(leaves, statement.size)).done();
 }
 
 function writeGroup({ client, statement }: ReplyGroup): Writer {

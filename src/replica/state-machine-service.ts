@@ -80,9 +80,9 @@ export class StateMachineService implements Service {
     return this.results.of(this.resultOf(operation, circumstances));
   }
 
-  settle(replies: ReplyChanges): void {
+  afterBatch(replies: ReplyChanges): void {
     this.replies.apply(replies);
-    for (const { map } of this.checkpoints.parts) map.settle();
+    for (const { map } of this.checkpoints.parts) map.hashAhead();
   }
 
   checkpoint(sequence: SequenceNumber, time: number): Digest {

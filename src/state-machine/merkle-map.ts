@@ -26,7 +26,7 @@ export class MerkleMap<I extends Item> {
   /** Buckets that were written since they were last hashed, */
   private readonly dirty = new Set<number>();
   /** and hashes of buckets that are not in the tree yet. */
-  private readonly settled = new Map<number, string>();
+  private readonly hashed = new Map<number, string>();
   /** Those that are still needed, the oldest first. */
   private readonly snapshots: MerkleSnapshot<I>[] = [];
   private bytesHeld = 0;
@@ -79,16 +79,16 @@ export class MerkleMap<I extends Item> {
    * Hashes what was written since it was last called, items and buckets. Called after each batch, it leaves to `digest` only the
    * nodes above them, most of which several buckets share.
    */
-  settle(): void {
-    for (const bucket of this.dirty) this.settled.set(bucket, hashOfBucket(this.itemsOf(bucket)));
+  hashAhead(): void {
+    for (const bucket of this.dirty) this.hashed.set(bucket, hashOfBucket(this.itemsOf(bucket)));
     this.dirty.clear();
   }
 
-  /** The root over all buckets. Costs about the number of items in the buckets written since they were last settled. */
+  /** The root over all buckets. Costs about the number of items in the buckets written since they were last hashed. */
   digest(): Digest {
-    this.settle();
-    this.tree.update(this.settled);
-    this.settled.clear();
+    this.hashAhead();
+    this.tree.update(this.hashed);
+    this.hashed.clear();
     return digest(this.tree.root.toString('hex'));
   }
 

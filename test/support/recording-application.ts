@@ -26,7 +26,7 @@ export class RecordingApplication implements Application {
     return { result, resultDigest: digest(`result ${this.state}`) };
   }
 
-  settle(): void {
+  afterBatch(): void {
     // Its state is hashed as it goes; replies are not part of it.
   }
 

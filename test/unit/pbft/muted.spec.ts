@@ -27,7 +27,7 @@ describe('a replica that promised to ask for a view and died before anybody hear
           resultDigest: sha256(Buffer.of()),
           operationDigest: sha256(Buffer.of()),
         }),
-        settle: () => undefined,
+        afterBatch: () => undefined,
         checkpoint: () => zeros,
       },
       nullBatch,

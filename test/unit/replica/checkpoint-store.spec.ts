@@ -107,6 +107,28 @@ describe('the store of checkpoints', () => {
     expect(sweeping).toBeGreaterThanOrEqual(Math.floor(keys / 1024));
   });
 
+  it('removes no more fields at once where all keys have changed, or are gone', async () => {
+    const keys = 2000;
+    const storing = new Storing(new Holding(entries(keys)));
+    storing.stabilise(128);
+    await storing.settle();
+    for (const [place, value] of [
+      [256, 'another'],
+      [384, undefined],
+    ] as const) {
+      storing.holding.write(entries(keys).map(([key]) => [key, value]));
+      storing.stabilise(place);
+      let before = storing.fields.size;
+      const removed: number[] = [];
+      await storing.settle(async () => {
+        removed.push(before - storing.fields.size);
+        before = storing.fields.size;
+      });
+      expect(Math.max(...removed)).toBeGreaterThan(0);
+      expect(Math.max(...removed)).toBeLessThanOrEqual(256 + 1);
+    }
+  });
+
   it('finishes a checkpoint before it goes on to the newest, past those between', async () => {
     const storing = new Storing(new Holding(entries(1000, 1000)));
     storing.stabilise(128);

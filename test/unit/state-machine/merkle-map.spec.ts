@@ -84,7 +84,7 @@ describe('a Merkle map', () => {
             map.digest();
             break;
           case 'settle':
-            map.settle();
+            map.hashAhead();
             break;
           case 'freeze':
             frozen.push({ snapshot: map.freeze(), content: new Map(model) });
