@@ -7,6 +7,7 @@ import { DataFolder } from '../../dist/enrolment/data-folder.js';
 import { admit, join } from '../../dist/enrolment/founding.js';
 import { TimestampFile } from '../../dist/enrolment/timestamp-file.js';
 import { Connection } from '../../dist/redis/connection.js';
+import { DirectConnection } from '../../dist/redis/direct-connection.js';
 import { Keys } from '../../dist/redis/keys.js';
 import { RedisBus } from '../../dist/redis/redis-bus.js';
 import { RedisEnrolmentBoard } from '../../dist/redis/redis-enrolment-board.js';
@@ -30,6 +31,9 @@ export async function openBusClient(options) {
     ...{ cluster: clusterName, folder, authority, board: new RedisEnrolmentBoard(connection, keys) },
     ...{ report: () => undefined, signal: new AbortController().signal },
   });
+  await connection.close();
+  const publishing = new DirectConnection(redisUrl);
+  await publishing.open();
   const { identity } = folder;
   const client = new BusClient({
     membership,
@@ -39,7 +43,7 @@ export async function openBusClient(options) {
     },
     signer: new Ed25519Signer(identity),
     verifier: new Ed25519Verifier(membership),
-    publisher: new RedisPublisher(connection, keys),
+    publisher: new RedisPublisher(publishing, keys),
     timestamps: new TimestampFile(folder),
     deadlineMs,
     inFlightMax,

@@ -16,7 +16,7 @@ import { Keys } from '../redis/keys.js';
 import { RedisBus } from '../redis/redis-bus.js';
 import { RedisEnrolmentBoard } from '../redis/redis-enrolment-board.js';
 import { RedisPublisher } from '../redis/redis-publisher.js';
-import { openRedis, type CleanUp } from './open-redis.js';
+import { openDirect, openRedis, type CleanUp } from './open-redis.js';
 
 const publicFileMode = 0o644;
 
@@ -52,7 +52,8 @@ export async function openClusterClient(
   // Public: what `quorate verify` checks receipts against.
   const document = JSON.stringify(membershipDocument(membership), null, 2);
   writeDurably(joinPath(settings.dataDir, 'membership.json'), `${document}\n`, publicFileMode);
-  const client = await openClient(settings, folder, authority, connection, membership, name, cleanUp);
+  await connection.close(); // what follows is said over one of its own
+  const client = await openClient(settings, folder, authority, membership, name, cleanUp);
   return { client, name, folder, membership, logger };
 }
 
@@ -88,7 +89,6 @@ async function openClient(
   settings: Settings,
   folder: DataFolder,
   authority: Identity,
-  connection: Connection,
   membership: Membership,
   name: string,
   cleanUp: CleanUp,
@@ -102,7 +102,7 @@ async function openClient(
     credential: { name, publicKey: identity.rawPublicKey, enrolment },
     signer: new Ed25519Signer(identity),
     verifier: new Ed25519Verifier(membership),
-    publisher: new RedisPublisher(connection, keys),
+    publisher: new RedisPublisher(await openDirect(redisUrl, cleanUp), keys),
     timestamps: new TimestampFile(folder),
     deadlineMs,
     inFlightMax,

@@ -15,6 +15,7 @@ import { QuorateError } from '../errors.js';
 import { Configuration } from '../pbft/configuration.js';
 import { replicaIndex, type ReplicaIndex } from '../pbft/types.js';
 import { assertNoEviction, type Connection } from '../redis/connection.js';
+import type { DirectConnection } from '../redis/direct-connection.js';
 import { Keys } from '../redis/keys.js';
 import { RedisBus } from '../redis/redis-bus.js';
 import { RedisEnrolmentBoard } from '../redis/redis-enrolment-board.js';
@@ -24,7 +25,7 @@ import { replicaChannels, ReplicaNode, tickMs } from '../replica/replica-node.js
 import { StateMachineService } from '../replica/state-machine-service.js';
 import type { Nondeterminism } from '../determinism/determinism-check.js';
 import type { StateMachine } from '../state-machine/state-machine.js';
-import { openRedis, undo, type CleanUp } from './open-redis.js';
+import { openDirect, openRedis, undo, type CleanUp } from './open-redis.js';
 import type { Service } from './serve.js';
 
 /** How long a starting replica listens for a living process with its identity, milliseconds. */
@@ -36,12 +37,18 @@ const instancesInFlightMax = 16;
 const unfilledInFlightMax = 1;
 const resendTicks = 10;
 
-/** The connections of one replica; the two are one when the log is kept on the bus's Redis. */
+/** The connections of one replica; those to the log are those to the bus when it is kept on the bus's Redis. */
 interface Connections {
   readonly busUrl: string;
-  readonly bus: Connection;
-  readonly log: Connection;
+  readonly bus: To;
+  readonly log: To;
   readonly keys: Keys;
+}
+
+/** To one Redis: one for what is said, and one for everything else. */
+interface To {
+  readonly saying: DirectConnection;
+  readonly asking: Connection;
 }
 
 /** A replica that takes part. */
@@ -89,11 +96,15 @@ export async function runReplica(
 
 async function connect(settings: Settings, cleanUp: CleanUp): Promise<Connections> {
   const { redisUrl = '', logRedisUrl = redisUrl } = settings;
-  const bus = await openRedis(redisUrl, cleanUp);
-  await assertNoEviction(bus);
-  const log = logRedisUrl === redisUrl ? bus : await openRedis(logRedisUrl, cleanUp);
-  if (log !== bus) await assertNoEviction(log);
+  const bus = await connectTo(redisUrl, cleanUp);
+  const log = logRedisUrl === redisUrl ? bus : await connectTo(logRedisUrl, cleanUp);
   return { busUrl: redisUrl, bus, log, keys: new Keys(settings.cluster) };
+}
+
+async function connectTo(url: string, cleanUp: CleanUp): Promise<To> {
+  const asking = await openRedis(url, cleanUp);
+  await assertNoEviction(asking);
+  return { asking, saying: await openDirect(url, cleanUp) };
 }
 
 async function enrol(
@@ -113,7 +124,7 @@ async function enrol(
     terms: { cluster, replicas, checkpointInterval, logSize, stateMachine: machine.name },
     folder,
     authority: authorityFromToken(await readJoinToken(settings), cluster),
-    board: new RedisEnrolmentBoard(bus, keys),
+    board: new RedisEnrolmentBoard(bus.asking, keys),
     report: (progress) => {
       setHealth(folder, folder.requestedName, false, progress);
       logger.info({ replica: folder.requestedName }, progress);
@@ -140,7 +151,7 @@ async function takePart(
     onFailure(error);
   };
 
-  const outbox = new RedisOutbox(bus, log, keys, name);
+  const outbox = new RedisOutbox(bus.saying, log.saying, keys, name);
   cleanUp.push(() => outbox.close());
   const promises = new PromiseFile(join(folder.path, promiseFile));
   cleanUp.push(() => {
@@ -156,7 +167,7 @@ async function takePart(
     signer: new Ed25519Signer(folder.identity),
     verifier: new Ed25519Verifier(membership),
     outbox,
-    log: new RedisMessageLog(log, keys, name),
+    log: new RedisMessageLog(log.asking, keys, name),
     promises,
     logger,
     incarnation: randomBytes(8).toString('hex'),

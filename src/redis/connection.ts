@@ -1,9 +1,10 @@
+import type { Socket } from 'node:net';
 import { Redis, ReplyError } from 'ioredis';
 import { QuorateError } from '../errors.js';
 import { within } from './within.js';
 
 /** A command or a heartbeat that is not answered within this time means that the connection is gone, milliseconds. */
-const commandTimeoutMs = 2_000;
+export const commandTimeoutMs = 2_000;
 const heartbeatMs = 1_000;
 /** A timer this much too late says that this process stood still itself: an answer may be there, unread, milliseconds. */
 const stallMs = 500;
@@ -63,17 +64,32 @@ export class Connection {
 
   /** Ends this connection at once, for one that does not answer; a new one is made. */
   renew(): void {
-    const { stream } = this.redis as unknown as { stream?: { destroy(): void } };
-    stream?.destroy();
+    this.socket?.destroy();
   }
 
   async close(): Promise<void> {
     clearInterval(this.heartbeat);
     const isOpen = this.connected;
     this.isClosed = true;
-    if (isOpen) await this.redis.quit().catch(() => undefined);
+    if (isOpen) await this.finish().catch(() => undefined);
     this.redis.disconnect();
     this.renew();
+  }
+
+  protected get socket(): Socket | undefined {
+    return (this.redis as unknown as { stream?: Socket }).stream;
+  }
+
+  /** Resolves when Redis has answered, whatever it says: one that cannot save, say, is there all the same. */
+  protected async ping(): Promise<void> {
+    await this.redis.ping().catch((error: unknown) => {
+      if (!(error instanceof ReplyError)) throw error;
+    });
+  }
+
+  /** Resolves when what was sent has been carried out. */
+  protected async finish(): Promise<void> {
+    await this.redis.quit();
   }
 
   private async beat(): Promise<void> {
@@ -81,12 +97,12 @@ export class Connection {
     this.isBeating = true;
     const startedAt = performance.now();
     try {
-      await this.redis.ping();
-    } catch (error) {
-      // One that refuses to answer, since it cannot save, say, is there all the same. And timers run before what has arrived is
-      // read: a process that got no CPU would else cut one good connection after the other. The next beat tells.
+      await this.ping();
+    } catch {
+      // Timers run before what has arrived is read: a process that got no CPU would else cut one good connection after the
+      // other. The next beat tells.
       const hasStalled = performance.now() - startedAt > commandTimeoutMs + stallMs;
-      if (!(error instanceof ReplyError) && !hasStalled) this.renew();
+      if (!hasStalled) this.renew();
     } finally {
       this.isBeating = false;
     }

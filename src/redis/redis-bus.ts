@@ -1,5 +1,5 @@
 import type { Bus, Channel, Subscription, SubscriptionListener } from '../ports/bus.js';
-import { Connection } from './connection.js';
+import { DirectConnection, errorIn } from './direct-connection.js';
 import type { Keys } from './keys.js';
 
 /** Subscribes over a connection of its own for each subscription. */
@@ -11,20 +11,21 @@ export class RedisBus implements Bus {
 
   async subscribe(channels: readonly Channel[], listener: SubscriptionListener): Promise<Subscription> {
     const byName = new Map(channels.map((channel) => [this.keys.channel(channel), channel]));
-    const connection = new Connection(this.url);
+    const connection = new DirectConnection(this.url);
     const { redis } = connection;
     let isSubscribed = false;
 
-    redis.on('messageBuffer', (name: Buffer, payload: Buffer) => {
-      const channel = byName.get(name.toString());
+    connection.onMessage = (name, payload) => {
+      const channel = byName.get(name);
       if (channel !== undefined) listener.onPayload(channel, payload);
-    });
+    };
     redis.on('close', () => {
       if (isSubscribed) listener.onDisconnected();
       isSubscribed = false;
     });
     const resubscribe = async (): Promise<void> => {
-      await redis.subscribe(...byName.keys());
+      const error = errorIn(await connection.request([...byName.keys()].map((name) => ['SUBSCRIBE', name])));
+      if (error !== undefined) throw error;
       isSubscribed = true;
       listener.onConnected();
     };

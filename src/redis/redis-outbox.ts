@@ -2,8 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { QuorateError } from '../errors.js';
 import type { Publication } from '../ports/bus.js';
 import type { Outbox, Turn } from '../ports/outbox.js';
-import type { Connection } from './connection.js';
+import { errorIn, type DirectConnection } from './direct-connection.js';
 import type { Keys } from './keys.js';
+import { publishing } from './redis-publisher.js';
+import type { Command } from './resp.js';
 
 const retryMs = 100;
 
@@ -20,9 +22,9 @@ export class RedisOutbox implements Outbox {
   private isClosed = false;
 
   constructor(
-    private readonly bus: Connection,
+    private readonly bus: DirectConnection,
     /** Equal to `bus` when one Redis serves for both. */
-    private readonly log: Connection,
+    private readonly log: DirectConnection,
     private readonly keys: Keys,
     private readonly replica: string,
   ) {}
@@ -42,9 +44,7 @@ export class RedisOutbox implements Outbox {
   }
 
   announce(publications: readonly Publication[]): void {
-    for (const { channel, payload } of publications) {
-      this.bus.redis.publish(this.keys.channel(channel), payload as Buffer).catch(() => undefined);
-    }
+    this.bus.request(publishing(publications, this.keys)).catch(() => undefined);
   }
 
   close(): Promise<void> {
@@ -52,41 +52,45 @@ export class RedisOutbox implements Outbox {
     return Promise.resolve();
   }
 
-  private async attempt({ removals, writes, publications }: Turn): Promise<void> {
+  private async attempt(turn: Turn): Promise<void> {
+    const carriedOut = this.carryingOut(turn);
+    const published = publishing(turn.publications, this.keys);
     if (this.bus === this.log) {
-      await this.transact(this.bus, { removals, writes, publications });
+      await transact(this.log, [...carriedOut, ...published], turn.writes.length > 0);
     } else {
-      if (removals.length + writes.length > 0) await this.transact(this.log, { removals, writes, publications: [] });
-      if (publications.length > 0) await this.transact(this.bus, { removals: [], writes: [], publications });
+      await transact(this.log, carriedOut, turn.writes.length > 0);
+      await transact(this.bus, published, false);
     }
   }
 
-  private async transact(connection: Connection, { removals, writes, publications }: Turn): Promise<void> {
-    // Redis that is out of memory queues nothing in a MULTI, not even what writes nothing or makes room.
-    const transaction = writes.length > 0 ? connection.redis.multi() : connection.redis.pipeline();
+  /** The removals, and after them the writes. */
+  private carryingOut({ removals, writes }: Turn): Command[] {
+    const commands: Command[] = [];
     for (const removal of removals) {
       const key = this.keys.place(this.replica, removal.place);
-      if (removal.place !== 'state' || removal.fields === 'all') transaction.unlink(key);
-      else transaction.hdel(key, ...removal.fields);
+      if (removal.place !== 'state' || removal.fields === 'all') commands.push(['UNLINK', key]);
+      else commands.push(['HDEL', key, ...removal.fields]);
     }
     for (const { place, fields } of writes) {
-      transaction.hset(this.keys.place(this.replica, place), fields as Record<string, Buffer>);
+      commands.push(['HSET', this.keys.place(this.replica, place), ...Object.entries(fields).flat()]);
     }
-    for (const { channel, payload } of publications) {
-      transaction.publish(this.keys.channel(channel), payload as Buffer);
-    }
-    const results = await transaction.exec();
-    if (results === null) throw new Error('ERR the transaction was discarded');
-    for (const [error] of results) if (error) throw error;
+    return commands;
   }
 
-  private explain(error: Error & { previousErrors?: readonly Error[] }): string {
-    const cause = error.previousErrors?.[0] ?? error; // why EXEC was aborted
-    if (refusal.test(cause.message)) return `Redis refuses writes: ${cause.message}`;
-    if (error.message.includes('timed out')) {
-      this.bus.renew();
-      this.log.renew();
-    }
-    return `Redis cannot be reached: ${error.message}`;
+  private explain({ message }: Error): string {
+    return refusal.test(message) ? `Redis refuses writes: ${message}` : `Redis cannot be reached: ${message}`;
   }
+}
+
+/**
+ * @param isWriting Redis that is out of memory queues nothing in a MULTI, not even what writes nothing or makes room: only what
+ *   writes is sent as one
+ * @throws {Error} the first that a command came to: in a MULTI, why EXEC was aborted
+ */
+async function transact(connection: DirectConnection, commands: readonly Command[], isWriting: boolean): Promise<void> {
+  if (commands.length === 0) return;
+  const replies = await connection.request(isWriting ? [['MULTI'], ...commands, ['EXEC']] : commands);
+  const error = errorIn(replies);
+  if (error !== undefined) throw error;
+  if (isWriting && replies.at(-1) === null) throw new Error('ERR the transaction was discarded');
 }

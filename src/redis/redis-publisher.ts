@@ -1,12 +1,13 @@
 import type { Publication } from '../ports/bus.js';
 import type { Publisher } from '../ports/publisher.js';
-import type { Connection } from './connection.js';
+import type { DirectConnection } from './direct-connection.js';
 import type { Keys } from './keys.js';
+import type { Command } from './resp.js';
 
 /** Publishes over one connection. */
 export class RedisPublisher implements Publisher {
   constructor(
-    private readonly connection: Connection,
+    private readonly connection: DirectConnection,
     private readonly keys: Keys,
   ) {}
 
@@ -15,12 +16,14 @@ export class RedisPublisher implements Publisher {
   }
 
   publish(publications: readonly Publication[]): void {
-    for (const { channel, payload } of publications) {
-      this.connection.redis.publish(this.keys.channel(channel), payload as Buffer).catch(() => undefined);
-    }
+    this.connection.request(publishing(publications, this.keys)).catch(() => undefined);
   }
 
   close(): Promise<void> {
     return this.connection.close();
   }
+}
+
+export function publishing(publications: readonly Publication[], keys: Keys): Command[] {
+  return publications.map(({ channel, payload }) => ['PUBLISH', keys.channel(channel), payload]);
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Connection } from '../../src/redis/connection.js';
+import { DirectConnection } from '../../src/redis/direct-connection.js';
 import { Keys } from '../../src/redis/keys.js';
 import { RedisBus } from '../../src/redis/redis-bus.js';
 import { RedisEnrolmentBoard } from '../../src/redis/redis-enrolment-board.js';
@@ -40,8 +41,8 @@ describe('on Redis', () => {
     for (const name of processes) proxies.set(name, await TcpProxy.to(server.url));
     const proxyOf = (name: string): TcpProxy => proxies.get(name)!;
     const opened: { close(): Promise<void> }[] = [];
-    const open = async (name: string): Promise<Connection> => {
-      const connection = new Connection(proxyOf(name).url);
+    const open = async <C extends Connection>(name: string, Kind: new (url: string) => C): Promise<C> => {
+      const connection = new Kind(proxyOf(name).url);
       opened.push(connection);
       await connection.open();
       return connection;
@@ -57,15 +58,16 @@ describe('on Redis', () => {
           return subscription;
         },
       }),
-      publisher: async (name) => new RedisPublisher(await open(name), keys),
+      publisher: async (name) => new RedisPublisher(await open(name, DirectConnection), keys),
       outbox: async (replica) => {
-        const connection = await open(replica);
+        const connection = await open(replica, DirectConnection);
         return new RedisOutbox(connection, connection, keys, replica);
       },
-      outboxOfTwo: async (replica) => new RedisOutbox(await open(replica), await open(replica), keys, replica),
-      messageLog: async (replica) => new RedisMessageLog(await open(replica), keys, replica),
-      messageLogOfTwo: async (replica) => new RedisMessageLog(await open(replica), keys, replica),
-      board: async () => new RedisEnrolmentBoard(await open('a'), keys),
+      outboxOfTwo: async (replica) =>
+        new RedisOutbox(await open(replica, DirectConnection), await open(replica, DirectConnection), keys, replica),
+      messageLog: async (replica) => new RedisMessageLog(await open(replica, Connection), keys, replica),
+      messageLogOfTwo: async (replica) => new RedisMessageLog(await open(replica, Connection), keys, replica),
+      board: async () => new RedisEnrolmentBoard(await open('a', Connection), keys),
       cut: (name) => {
         proxyOf(name).cut();
       },

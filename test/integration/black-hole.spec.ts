@@ -17,11 +17,11 @@ describe('a connection that takes bytes and never answers', () => {
     await load.acknowledges(10);
     const { primary } = cluster;
     const victim = role === 'primary' ? primary : cluster.names.find((name) => name !== primary)!;
-    const { node, subscription, connection } = cluster.life(victim);
+    const { node, subscription, connection, saying } = cluster.life(victim);
     const { view } = cluster.client.status();
     cluster.wire(victim).blackHole();
-    const areUp = (): readonly boolean[] => [subscription.connected, connection.connected];
-    await eventually('both of its connections are given up', () => !areUp().includes(true));
+    const areUp = (): readonly boolean[] => [subscription.connected, connection.connected, saying.connected];
+    await eventually('all of its connections are given up', () => !areUp().includes(true));
     await load.acknowledges(20);
     await eventually('the gateway no longer hears of it', () => {
       return cluster.client.status().replicas.some(({ replica, connected }) => replica === victim && !connected);

@@ -6,6 +6,7 @@ import { clientTickMs } from '../../src/client/bus-client.js';
 import { Ed25519Verifier } from '../../src/crypto/signatures.js';
 import { PromiseFile } from '../../src/enrolment/promise-file.js';
 import { Connection } from '../../src/redis/connection.js';
+import { DirectConnection } from '../../src/redis/direct-connection.js';
 import { Keys } from '../../src/redis/keys.js';
 import { RedisBus } from '../../src/redis/redis-bus.js';
 import { RedisMessageLog } from '../../src/redis/redis-message-log.js';
@@ -22,8 +23,10 @@ import type { Increment } from './load.js';
 import { OwnedRedis } from './owned-redis.js';
 
 type Life = LivingNode & {
-  /** What it writes and publishes by. */
+  /** What it reads by, */
   readonly connection: Connection;
+  /** and what it writes and publishes by. */
+  readonly saying: DirectConnection;
   readonly outbox: RedisOutbox;
   end(): Promise<void>;
 };
@@ -104,7 +107,9 @@ export class RedisCluster {
     const url = this.wire(name).url;
     const connection = new Connection(url);
     await connection.open();
-    const outbox = new RedisOutbox(connection, connection, this.keys, name);
+    const saying = new DirectConnection(url);
+    await saying.open();
+    const outbox = new RedisOutbox(saying, saying, this.keys, name);
     PromiseFile.begin(join(this.folder, name));
     const promises = new PromiseFile(join(this.folder, name));
     const log = new RedisMessageLog(connection, this.keys, name);
@@ -123,9 +128,10 @@ export class RedisCluster {
       await outbox.close();
       await subscription.close();
       await connection.close();
+      await saying.close();
       promises.close();
     };
-    this.lives.set(name, { ...started, connection, outbox, end });
+    this.lives.set(name, { ...started, connection, saying, outbox, end });
   }
 
   /** Ends a replica without its knowing: what it has not sent is lost. */
@@ -201,7 +207,7 @@ export class RedisCluster {
 
   private async openClient(deadlineMs: number): Promise<void> {
     const { url } = this.wire(gateway);
-    const connection = new Connection(url);
+    const connection = new DirectConnection(url);
     await connection.open();
     const publisher = new RedisPublisher(connection, this.keys);
     const bus = new RedisBus(url, this.keys);

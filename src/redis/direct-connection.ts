@@ -1,0 +1,126 @@
+import type { Socket } from 'node:net';
+import { commandTimeoutMs, Connection } from './connection.js';
+import { encodeCommands, ErrorReply, ProtocolViolation, RespDecoder, type Command, type Reply } from './resp.js';
+import { within } from './within.js';
+
+/** What Redis does not take is not kept without end: such a connection is as good as gone. */
+const unsentBytesMax = 64 * 1024 * 1024;
+
+const messageKind = Buffer.from('message');
+
+/** Commands that were sent together. */
+interface Request {
+  readonly replies: Reply[];
+  /** How many answers are to come. */
+  readonly expected: number;
+  resolve(replies: readonly Reply[]): void;
+  reject(error: Error): void;
+}
+
+/**
+ * A connection for what is said most: turns of the outbox, and what is published and heard. ioredis makes it, authenticates, and
+ * makes it anew; once it is ready, commands go out in one write and come back without ioredis, whose objects for each command
+ * were the largest cost of a message after its signatures (docs/performance.md). Whatever is not answered when the connection
+ * breaks has failed; the heartbeat breaks one that does not answer.
+ */
+export class DirectConnection extends Connection {
+  /** Hears what is published on channels that were subscribed to. */
+  onMessage: (channel: string, payload: Buffer) => void = () => undefined;
+  private stream: Socket | undefined;
+  private requests: Request[] = [];
+
+  constructor(url: string) {
+    super(url);
+    this.redis.on('ready', () => {
+      this.takeOver();
+    });
+    this.redis.on('close', () => {
+      this.giveUp();
+    });
+  }
+
+  override get connected(): boolean {
+    return this.stream !== undefined && super.connected;
+  }
+
+  /**
+   * Sends commands together.
+   * @returns their answers, errors among them, one for each
+   * @throws {Error} when the connection is not there, or is gone before all are answered: they may have been carried out
+   */
+  request(commands: readonly Command[]): Promise<readonly Reply[]> {
+    const { stream } = this;
+    if (stream === undefined) return Promise.reject(new Error('it is not connected'));
+    if (stream.writableLength > unsentBytesMax) {
+      this.renew();
+      return Promise.reject(new Error('Redis does not take what is sent'));
+    }
+    return new Promise((resolve, reject) => {
+      this.requests.push({ replies: [], expected: commands.length, resolve, reject });
+      stream.write(encodeCommands(commands));
+    });
+  }
+
+  protected override async ping(): Promise<void> {
+    await within(commandTimeoutMs, this.request([['PING']]), () => new Error('it does not answer'));
+  }
+
+  /** What was sent before has been carried out. */
+  protected override finish(): Promise<void> {
+    return this.ping();
+  }
+
+  /** ioredis has nothing under way on a connection that has just become ready, and is asked for nothing from now on. */
+  private takeOver(): void {
+    const { socket } = this;
+    if (socket === undefined) return;
+    this.giveUp();
+    this.stream = socket;
+    const decoder = new RespDecoder((value) => {
+      if (this.stream === socket) this.onValue(value);
+    });
+    socket.removeAllListeners('data');
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        decoder.write(chunk);
+      } catch (error) {
+        if (!(error instanceof ProtocolViolation)) throw error; // a defect of whoever listens
+        socket.destroy(error);
+      }
+    });
+  }
+
+  private giveUp(): void {
+    this.stream = undefined;
+    for (const request of this.requests.splice(0)) request.reject(new Error('the connection was lost'));
+  }
+
+  private onValue(value: Reply): void {
+    if (isMessage(value)) {
+      this.onMessage(value[1].toString(), value[2]);
+      return;
+    }
+    const request = this.requests[0];
+    if (request === undefined) return this.renew(); // an answer to nothing: no other can be trusted to be in its place
+    request.replies.push(value);
+    if (request.replies.length < request.expected) return;
+    this.requests.shift();
+    request.resolve(request.replies);
+  }
+}
+
+/** Of what is heard here only this begins with a text: an answer to EXEC has numbers. */
+function isMessage(value: Reply): value is readonly [Buffer, Buffer, Buffer] {
+  if (!Array.isArray(value) || value.length !== 3) return false;
+  const [kind, channel, payload] = value as readonly Reply[];
+  return Buffer.isBuffer(kind) && kind.equals(messageKind) && Buffer.isBuffer(channel) && Buffer.isBuffer(payload);
+}
+
+/** The first error among answers, those to a transaction's commands included. */
+export function errorIn(replies: readonly Reply[]): ErrorReply | undefined {
+  for (const reply of replies) {
+    const error = reply instanceof ErrorReply ? reply : Array.isArray(reply) ? errorIn(reply) : undefined;
+    if (error !== undefined) return error;
+  }
+  return undefined;
+}
