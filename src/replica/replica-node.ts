@@ -48,8 +48,8 @@ export function replicaChannels(name: string): readonly Channel[] {
 export const tickMs = 50;
 /** A status goes out this often. */
 const statusTicks = 10;
-/** It tells the state's digest unless more was executed since the last one: to compute it over and over took a tenth of a busy replica's time. */
-const digestedBatchesMax = 8;
+/** It tells the state's digest unless more buckets have changed and requests are executed: a busy replica has no time for more. */
+const digestedBucketsMax = 64;
 
 export interface ReplicaNodeOptions {
   readonly configuration: Configuration;
@@ -334,14 +334,14 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     const { replica, refusals, contradictions, notVoting } = this.host;
     const fetching = this.sync.fetching === undefined ? '' : `fetches the state after ${this.sync.fetching}`;
     const waiting = replica.isChangingView ? `asks for view ${replica.view}` : fetching;
-    const isDigestDue = replica.lastExecuted - this.described <= digestedBatchesMax;
+    const isIdle = replica.lastExecuted === this.described;
     this.described = replica.lastExecuted;
     const contradicted = contradictions > 0 ? ([['evidence', contradictions]] as const) : [];
     return {
       view: replica.view,
       lastExecuted: replica.lastExecuted,
       stableCheckpoint: replica.stable.sequence,
-      stateDigest: isDigestDue ? this.options.service.stateDigest() : undefined,
+      stateDigest: this.options.service.stateDigest(isIdle ? Infinity : digestedBucketsMax),
       isWhole: this.isRunning && !replica.isAmnesiac && !replica.isCorrupt,
       notVoting: this.isRunning ? notVoting || waiting : 'starting',
       refused: [...refusals.entries(), ...contradicted],

@@ -16,4 +16,6 @@ export interface Service extends Application {
   query(query: Uint8Array): Uint8Array | undefined;
   /** Digest of the state after the last executed batch. */
   stateDigest(): Digest;
+  /** The same, unless more buckets than this have changed since it was last computed. */
+  stateDigest(changesMax: number): Digest | undefined;
 }

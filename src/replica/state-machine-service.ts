@@ -107,8 +107,10 @@ export class StateMachineService implements Service {
     return answerQuery(this.machine, this.state, query, this.onDefect);
   }
 
-  stateDigest(): Digest {
-    return this.state.digest();
+  stateDigest(): Digest;
+  stateDigest(changesMax: number): Digest | undefined;
+  stateDigest(changesMax = Infinity): Digest | undefined {
+    return this.state.map.changedBuckets > changesMax ? undefined : this.state.digest();
   }
 
   private resultOf(operation: Uint8Array, circumstances: Circumstances): string {

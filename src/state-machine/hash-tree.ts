@@ -35,15 +35,15 @@ export function hashOfList(hashes: string): string {
 
 /** The hash of a node over the `nodesPerStep` hashes that lie one step below it. */
 export function hashOfStep(below: Buffer): string {
-  const nodes = Buffer.alloc(2 * below.length);
-  below.copy(nodes, below.length);
-  for (let place = below.length / hashBytes - 1; place >= 1; place--) put(nodes, place, hashOfNode(nodes, place));
-  return nodes.toString('latin1', hashBytes, 2 * hashBytes);
+  const page = Buffer.concat([Buffer.alloc(below.length), below]);
+  hashAgain(page, new Uint8Array(2 * nodesPerStep).fill(1));
+  return page.toString('latin1', hashBytes, 2 * hashBytes);
 }
 
 /**
  * A tree lies in pages, so that a copy shares what has not changed since: one for the nodes down to the middle, and one for
- * the subtree below each node there. In a page nodes are a binary heap of hashes: 1 is its root.
+ * the subtree below each node there. In a page nodes are a binary heap of hashes: 1 is its root, and the lower half its leaves,
+ * which in the first page are the roots of the others.
  */
 export type Pages = readonly Buffer[];
 
@@ -107,18 +107,14 @@ export class TreeView {
 
 /** The pages of the tree of nothing: all nodes of one level are equal, and so are all pages but the first. */
 const emptyPages: Pages = (() => {
-  const page = Buffer.alloc(2 * nodesPerStep * hashBytes);
-  let hash = hashOfBucket([]);
-  const fill = (nodes: Buffer): void => {
-    for (let first = nodes.length / hashBytes / 2; first >= 1; first /= 2) {
-      for (let place = first; place < 2 * first; place++) put(nodes, place, hash);
-      if (first > 1) hash = hashOfPair(hash, hash);
-    }
+  const pageOver = (leaf: string): Buffer => {
+    const page = Buffer.alloc(2 * nodesPerStep * hashBytes);
+    for (let place = nodesPerStep; place < 2 * nodesPerStep; place++) put(page, place, leaf);
+    hashAgain(page, new Uint8Array(2 * nodesPerStep).fill(1));
+    return page;
   };
-  fill(page);
-  hash = hashOfPair(hash, hash);
-  const top = Buffer.alloc(nodesPerStep * hashBytes);
-  fill(top);
+  const page = pageOver(hashOfBucket([]));
+  const top = pageOver(page.toString('latin1', hashBytes, 2 * hashBytes));
   return [top, ...Array.from({ length: nodesPerStep }, () => page)];
 })();
 
@@ -133,19 +129,26 @@ export class HashTree extends TreeView {
 
   /** Puts the hashes of buckets, and makes those above them right. */
   update(hashes: Iterable<readonly [bucket: number, hash: string]>): void {
-    let level = new Set<number>();
+    const changed = new Map<number, ChangedPlaces>();
     for (const [bucket, hash] of hashes) {
-      this.set(bucketCount + bucket, hash);
-      level.add((bucketCount + bucket) >>> 1);
+      const page = 1 + Math.trunc(bucket / nodesPerStep);
+      const place = nodesPerStep + (bucket % nodesPerStep);
+      const places = changed.get(page) ?? new Uint8Array(2 * nodesPerStep);
+      put(this.owned(page), place, hash);
+      places[place] = 1;
+      changed.set(page, places);
     }
-    while (level.size > 0) {
-      const above = new Set<number>();
-      for (const node of level) {
-        this.set(node, this.hashOfChildren(node));
-        if (node > 1) above.add(node >>> 1);
-      }
-      level = above;
+    if (changed.size === 0) return;
+    const top = this.owned(0);
+    const topPlaces = new Uint8Array(2 * nodesPerStep);
+    for (const [page, places] of changed) {
+      const nodes = this.owned(page);
+      hashAgain(nodes, places);
+      const place = nodesPerStep + page - 1;
+      nodes.copy(top, place * hashBytes, hashBytes, 2 * hashBytes);
+      topPlaces[place] = 1;
     }
+    hashAgain(top, topPlaces);
   }
 
   /** The hashes as they are now; what is written later goes into pages of its own. */
@@ -154,43 +157,38 @@ export class HashTree extends TreeView {
     return [...this.pages];
   }
 
-  /** SHA-256(0x01 ‖ left child ‖ right child). */
-  private hashOfChildren(node: number): string {
-    const { page, place } = placeOf(2 * node);
-    const nodes = this.pages[page];
-    // The roots of two pages do not lie side by side.
-    if (place === 1 || nodes === undefined) return hashOfPair(this.hashAt(2 * node), this.hashAt(2 * node + 1));
-    return hashOfNode(nodes, place / 2);
-  }
-
-  private set(node: number, hash: string): void {
-    const { page, place } = placeOf(node);
+  private owned(page: number): Buffer {
     const pages = this.pages as Buffer[];
-    const shared = pages[page];
-    if (shared === undefined) throw new RangeError(`node ${node}`);
-    if (!this.own.has(page)) {
-      pages[page] = Buffer.from(shared);
-      this.own.add(page);
-    }
-    put(pages[page] ?? shared, place, hash);
+    const nodes = pages[page];
+    if (nodes === undefined) throw new RangeError(`page ${page}`);
+    if (this.own.has(page)) return nodes;
+    const copy = Buffer.from(nodes);
+    pages[page] = copy;
+    this.own.add(page);
+    return copy;
+  }
+}
+
+/** For each place of a page whether its hash is another now: 1, or 0. */
+type ChangedPlaces = Uint8Array;
+
+/** Makes the nodes of a page right that lie above what has changed. */
+function hashAgain(nodes: Buffer, changed: ChangedPlaces): void {
+  for (let place = nodesPerStep - 1; place >= 1; place--) {
+    if (changed[2 * place] !== 1 && changed[2 * place + 1] !== 1) continue;
+    put(nodes, place, hashOfNode(nodes, place));
+    changed[place] = 1;
   }
 }
 
 function put(nodes: Buffer, place: number, hash: string): void {
-  nodes.write(hash, place * hashBytes, 'latin1');
+  for (let byte = 0; byte < hashBytes; byte++) nodes[place * hashBytes + byte] = hash.charCodeAt(byte);
 }
 
 /** SHA-256(0x01 ‖ left child ‖ right child), the children lying side by side. */
 function hashOfNode(nodes: Buffer, place: number): string {
+  const children = 2 * place * hashBytes;
   scratch[0] = nodePrefix;
-  nodes.copy(scratch, 1, 2 * place * hashBytes, 2 * (place + 1) * hashBytes);
-  return sha256Latin1(scratch);
-}
-
-/** The same over two hashes. */
-function hashOfPair(left: string, right: string): string {
-  scratch[0] = nodePrefix;
-  scratch.write(left, 1, 'latin1');
-  scratch.write(right, 1 + hashBytes, 'latin1');
+  for (let byte = 0; byte < 2 * hashBytes; byte++) scratch[1 + byte] = nodes[children + byte] ?? 0;
   return sha256Latin1(scratch);
 }

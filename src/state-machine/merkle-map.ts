@@ -42,6 +42,11 @@ export class MerkleMap<I extends Item> {
     return this.count;
   }
 
+  /** So many buckets at most were written since the last digest: what the next one costs. */
+  get changedBuckets(): number {
+    return this.dirty.size + this.hashed.size;
+  }
+
   get(key: string): I | undefined {
     const bucket = this.bucketOfKey.get(key);
     return bucket === undefined ? undefined : this.buckets.get(bucket)?.get(key);
