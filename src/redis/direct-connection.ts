@@ -7,6 +7,7 @@ import { within } from './within.js';
 const unsentBytesMax = 64 * 1024 * 1024;
 
 const messageKind = Buffer.from('message');
+const pong = Buffer.from('pong');
 
 /** Commands that were sent together. */
 interface Request {
@@ -49,6 +50,7 @@ export class DirectConnection extends Connection {
    * @throws {Error} when the connection is not there, or is gone before all are answered: they may have been carried out
    */
   request(commands: readonly Command[]): Promise<readonly Reply[]> {
+    if (commands.length === 0) return Promise.resolve([]); // Redis would never answer, and all answers be one request late
     const { stream } = this;
     if (stream === undefined) return Promise.reject(new Error('it is not connected'));
     if (stream.writableLength > unsentBytesMax) {
@@ -61,8 +63,10 @@ export class DirectConnection extends Connection {
     });
   }
 
+  /** An answer to something else says that answers are not in their places: such a connection is as good as gone, too. */
   protected override async ping(): Promise<void> {
-    await within(commandTimeoutMs, this.request([['PING']]), () => new Error('it does not answer'));
+    const [answer] = await within(commandTimeoutMs, this.request([['PING']]), () => new Error('it does not answer'));
+    if (!isPong(answer)) throw new Error('it answers something else');
   }
 
   /** What was sent before has been carried out. */
@@ -114,6 +118,13 @@ function isMessage(value: Reply): value is readonly [Buffer, Buffer, Buffer] {
   if (!Array.isArray(value) || value.length !== 3) return false;
   const [kind, channel, payload] = value as readonly Reply[];
   return Buffer.isBuffer(kind) && kind.equals(messageKind) && Buffer.isBuffer(channel) && Buffer.isBuffer(payload);
+}
+
+/** In RESP 2 a connection that subscribes is answered with a list. A Redis that refuses all commands is there all the same. */
+function isPong(answer: Reply | undefined): boolean {
+  if (answer instanceof ErrorReply) return true;
+  const text = Array.isArray(answer) ? (answer as readonly Reply[])[0] : answer;
+  return Buffer.isBuffer(text) ? text.equals(pong) : text === 'PONG';
 }
 
 /** The first error among answers, those to a transaction's commands included. */

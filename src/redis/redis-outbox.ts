@@ -92,5 +92,5 @@ async function transact(connection: DirectConnection, commands: readonly Command
   const replies = await connection.request(isWriting ? [['MULTI'], ...commands, ['EXEC']] : commands);
   const error = errorIn(replies);
   if (error !== undefined) throw error;
-  if (isWriting && replies.at(-1) === null) throw new Error('ERR the transaction was discarded');
+  if (isWriting && !Array.isArray(replies.at(-1))) throw new Error('ERR the transaction was discarded');
 }

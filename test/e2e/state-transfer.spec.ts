@@ -12,6 +12,7 @@ jest.setTimeout(600_000);
 const keys = 100_000;
 const keysAtOnce = 1_000;
 const checkpointInterval = 32;
+const logSize = 64;
 
 describe(`a replica that has lost everything but its key, and ${keys} keys of state`, () => {
   let cluster: TestCluster;
@@ -19,7 +20,7 @@ describe(`a replica that has lost everything but its key, and ${keys} keys of st
 
   beforeAll(async () => {
     cluster = await TestCluster.start({
-      settings: { CHECKPOINT_INTERVAL: String(checkpointInterval), LOG_SIZE: '64', DEADLINE_MS: '30000' },
+      settings: { CHECKPOINT_INTERVAL: String(checkpointInterval), LOG_SIZE: String(logSize), DEADLINE_MS: '30000' },
       stateMachine: fileURLToPath(new URL('../support/filling-service.mjs', import.meta.url)),
     });
     api = cluster.api();
@@ -78,7 +79,11 @@ describe(`a replica that has lost everything but its key, and ${keys} keys of st
     expect(load.acknowledged).toBeGreaterThan(acknowledged);
     expect((await api.status()).view).toBe(view);
     if (areLost) {
-      // It votes from the next view on: whatever it may have said was in an earlier one (rule 28).
+      // It votes from the next view on: whatever it may have said was in an earlier one. And it can ask for that view once a
+      // stable checkpoint lies beyond all of that, at most L above what its peers had executed when they told it (rule 28).
+      // Until then it is one that fails, and the primary would be the second.
+      const told = Math.max(...(await api.status()).replicas.map(({ lastExecuted }) => lastExecuted ?? 0));
+      await api.untilStable(victim, told + logSize);
       await cluster.kill(primary);
       await api.agreed({ op: 'get', key: 'agreement' });
       cluster.startMember(primary);

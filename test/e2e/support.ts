@@ -84,6 +84,10 @@ export class Api {
     await this.replicaWhere(name, ({ lastExecuted }) => (lastExecuted ?? 0) >= sequence);
   }
 
+  async untilStable(name: string, sequence: number): Promise<void> {
+    await this.replicaWhere(name, ({ stableCheckpoint }) => (stableCheckpoint ?? 0) >= sequence);
+  }
+
   /** As `untilExecuted`, and it votes: its old status would not do. */
   async untilVoting(name: string, sequence: number): Promise<void> {
     await this.replicaWhere(name, ({ voting, lastExecuted }) => voting === true && (lastExecuted ?? 0) >= sequence);

@@ -54,6 +54,15 @@ describe('a direct connection', () => {
     expect(errorIn(third!)?.message).toMatch(/^ERR value is not an integer/);
   });
 
+  it('answers a request without commands at once, and gives the next one its own answer', async () => {
+    const connection = await open();
+    const [none, echo] = await Promise.all([connection.request([]), connection.request([['ECHO', 'mine']])]);
+    expect(none).toEqual([]);
+    expect(echo).toEqual([Buffer.from('mine')]);
+    // Nothing waits for an answer that belongs to another: the last one comes without a push from the next request.
+    expect(await connection.request([['ECHO', 'last']])).toEqual([Buffer.from('last')]);
+  });
+
   it.each(['', '?protocol=2'])('hears what is published, between its own answers (%s)', async (options) => {
     const hearing = await open(options);
     const heard: string[] = [];
@@ -115,6 +124,7 @@ describe('a direct connection', () => {
   describe('to somebody who is no Redis', () => {
     let server: Server;
     let said: (socket: Socket) => void = () => undefined;
+    let pong = '+PONG';
     let connections = 0;
     const sockets: Socket[] = [];
 
@@ -128,6 +138,7 @@ describe('a direct connection', () => {
           for (const command of bytes.toString().match(/^(HELLO|CLIENT|INFO|PING|ASK)\r$/gim) ?? []) {
             if (/INFO/i.test(command)) socket.write('$0\r\n\r\n');
             else if (/ASK/i.test(command)) said(socket);
+            else if (/PING/i.test(command)) socket.write(`${pong}\r\n`);
             else socket.write('+OK\r\n');
           }
         });
@@ -149,6 +160,16 @@ describe('a direct connection', () => {
       );
       await expect(connection.request([['PING']])).rejects.toThrow('Redis does not take what is sent');
       await Promise.all(lost);
+    });
+
+    it('is cut when its heartbeat gets an answer to something else', async () => {
+      const { port } = server.address() as AddressInfo;
+      const connection = await open('', `redis://127.0.0.1:${String(port)}`);
+      const before = connections;
+      pong = ':1'; // such as an answer to the command before
+      await eventually('it is made anew', () => connections > before);
+      pong = '+PONG';
+      await eventually('it is there again', () => connection.connected);
     });
 
     it.each([
