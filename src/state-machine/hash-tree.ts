@@ -182,13 +182,13 @@ function hashAgain(nodes: Buffer, changed: ChangedPlaces): void {
 }
 
 function put(nodes: Buffer, place: number, hash: string): void {
-  for (let byte = 0; byte < hashBytes; byte++) nodes[place * hashBytes + byte] = hash.charCodeAt(byte);
+  nodes.write(hash, place * hashBytes, 'latin1');
 }
 
 /** SHA-256(0x01 ‖ left child ‖ right child), the children lying side by side. */
 function hashOfNode(nodes: Buffer, place: number): string {
   const children = 2 * place * hashBytes;
   scratch[0] = nodePrefix;
-  for (let byte = 0; byte < 2 * hashBytes; byte++) scratch[1 + byte] = nodes[children + byte] ?? 0;
+  nodes.copy(scratch, 1, children, children + 2 * hashBytes); // not byte by byte: a checkpoint is too rare for compiled code
   return sha256Latin1(scratch);
 }
