@@ -20,8 +20,13 @@ class ClientRecord {
   constructor(public header: ClientHeader) {}
 
   standing(timestamp: number): Standing {
+    if (timestamp > this.newest) return 'fresh'; // as nearly all are
     if (this.replies.has(timestamp)) return 'executed';
     return timestamp <= this.header.forgotten ? 'stale' : 'fresh';
+  }
+
+  cached(timestamp: number): CachedReply | undefined {
+    return timestamp > this.newest ? undefined : this.replies.get(timestamp);
   }
 
   add(reply: CachedReply): void {
@@ -69,6 +74,11 @@ class ClientRecord {
     return gone;
   }
 
+  /** The highest timestamp that was executed. */
+  private get newest(): number {
+    return this.timestamps[this.timestamps.length - 1] ?? this.header.forgotten;
+  }
+
   /** Drops what lies before `first` once that is half of the array: shifting it each time would move all that is behind. */
   private compact(): void {
     if (2 * this.first < this.timestamps.length) return;
@@ -110,7 +120,7 @@ export class ClientTable {
 
   /** The reply of (client, timestamp), which may belong to another operation than the one that is asked about. */
   cached(request: Request): CachedReply | undefined {
-    return this.records.get(request.client)?.replies.get(request.timestamp);
+    return this.records.get(request.client)?.cached(request.timestamp);
   }
 
   /** Takes what one batch executed, in its order. */

@@ -1,10 +1,8 @@
 import { checkpointIfDue } from './checkpointing.js';
 import type { Core, ReplyProof } from './core.js';
-import type { BatchReplies, CachedReply, Executed, ReplyLeaf, ReplyStatement } from './effects.js';
-import { invariant } from './invariant.js';
+import type { BatchReplies, CachedReply, Executed, ReplyStatement } from './effects.js';
 import type { Batch, CommittedCertificate, Request } from './messages.js';
-import { RequestMap } from './request-map.js';
-import { sequence, type SequenceNumber } from './types.js';
+import { sequence, type Digest, type SequenceNumber } from './types.js';
 
 /** Executes what is committed, strictly in sequence order (rule 3, paper §4.2). */
 export function executeReady(core: Core): void {
@@ -30,19 +28,17 @@ function dropCertificate(core: Core, place: SequenceNumber): void {
 function execute(core: Core, place: SequenceNumber, batch: Batch): void {
   // Never back, even if a faulty primary's batch was agreed by replicas that could not see its predecessor.
   core.lastTime = Math.max(core.lastTime, batch.time);
-  const executed: Executed[] = [];
-  const inBatch = new RequestMap<Executed>();
-  const leaves: ReplyLeaf[] = [];
+  const outcome = new BatchOutcome();
+  const executed = new ExecutedRequests();
   const answers: { readonly gateway: string; readonly fresh: Executed[]; readonly cached: CachedReply[] }[] = [];
   for (const { gateway, requests } of batch.bundles) {
     const fresh: Executed[] = [];
     const cached: CachedReply[] = [];
     for (const request of requests) {
-      let now = inBatch.get(request);
+      let now = executed.find(request);
       if (now === undefined && core.clients.standing(request) === 'fresh') {
-        now = executeOnce(core, request, place, leaves);
-        executed.push(now);
-        inBatch.set(request, now);
+        now = executeOnce(core, request, place, executed.list.length, outcome);
+        executed.add(now);
       }
       const before = now === undefined ? core.clients.cached(request) : undefined;
       if (now !== undefined) fresh.push(now);
@@ -50,44 +46,88 @@ function execute(core: Core, place: SequenceNumber, batch: Batch): void {
     }
     answers.push({ gateway, fresh, cached });
   }
-  const proof = core.environment.proveReplies(leaves);
-  const statement: ReplyStatement = { view: batch.view, sequence: place, size: leaves.length, root: proof.root };
-  core.clients.add(executed.map((one) => cachedReply(one, statement, leaves, proof)));
+  const leaves = executed.list;
+  outcome.proof = core.environment.proveReplies(leaves);
+  outcome.statement = { view: batch.view, sequence: place, size: leaves.length, root: outcome.proof.root };
+  core.clients.add(executed.list);
   core.lastExecuted = place;
   core.requests.executed(batch, place);
   core.timers.onProgress(place > core.orderedUpTo);
   core.ticksBehind = 0;
   core.emit({ kind: 'executed', sequence: place, batch });
-  if (!core.isCorrupt) sendReplies(core, { statement, leaves }, answers);
+  if (!core.isCorrupt) sendReplies(core, { statement: outcome.statement, leaves }, answers);
   core.environment.application.afterBatch(core.clients.takeChanges());
   checkpointIfDue(core, place);
 }
 
 /** Executes a request that its client's window does not know (rule 12). */
-function executeOnce(core: Core, request: Request, place: SequenceNumber, leaves: ReplyLeaf[]): Executed {
-  const { client, timestamp, operationDigest, digest: requestDigest } = request;
+function executeOnce(
+  core: Core,
+  request: Request,
+  place: SequenceNumber,
+  index: number,
+  outcome: BatchOutcome,
+): ExecutedRequest {
   const context = { sequence: place, time: core.lastTime };
   const { result, resultDigest } = core.environment.application.execute(request, context);
-  const index = leaves.push({ requestDigest, resultDigest }) - 1;
-  return { client, timestamp, requestDigest, operationDigest, result, index };
+  return new ExecutedRequest(request, result, resultDigest, index, outcome);
 }
 
-function cachedReply(
-  executed: Executed,
-  statement: ReplyStatement,
-  leaves: readonly ReplyLeaf[],
-  proof: ReplyProof,
-): CachedReply {
-  const leaf = leaves[executed.index];
-  invariant(leaf !== undefined, 'a reply without its leaf');
-  return {
-    executed,
-    resultDigest: leaf.resultDigest,
-    statement,
-    get path() {
-      return proof.path(executed.index);
-    },
-  };
+/** What all replies of one batch share: there once all of it is executed. */
+class BatchOutcome {
+  statement!: ReplyStatement;
+  proof!: ReplyProof;
+}
+
+/** An executed request: what was done, its leaf, and what is cached of it, in one object, since each replica makes one for each request. */
+class ExecutedRequest implements CachedReply, Executed {
+  readonly client: string;
+  readonly timestamp: number;
+  readonly requestDigest: Digest;
+  readonly operationDigest: Digest;
+
+  constructor(
+    { client, timestamp, digest, operationDigest }: Request,
+    readonly result: Uint8Array,
+    readonly resultDigest: Digest,
+    readonly index: number,
+    private readonly outcome: BatchOutcome,
+  ) {
+    this.client = client;
+    this.timestamp = timestamp;
+    this.requestDigest = digest;
+    this.operationDigest = operationDigest;
+  }
+
+  get executed(): Executed {
+    return this;
+  }
+
+  get statement(): ReplyStatement {
+    return this.outcome.statement;
+  }
+
+  get path(): Uint8Array {
+    return this.outcome.proof.path(this.index);
+  }
+}
+
+/** What one batch has executed so far. */
+class ExecutedRequests {
+  readonly list: ExecutedRequest[] = [];
+  /** The highest timestamp of each client among them. */
+  private readonly newest = new Map<string, number>();
+
+  /** The request, if it is among them: it is looked for only where its client's timestamps do not ascend. */
+  find({ client, timestamp }: Request): ExecutedRequest | undefined {
+    if (timestamp > (this.newest.get(client) ?? -1)) return undefined;
+    return this.list.find((one) => one.client === client && one.timestamp === timestamp);
+  }
+
+  add(one: ExecutedRequest): void {
+    this.list.push(one);
+    this.newest.set(one.client, Math.max(one.timestamp, this.newest.get(one.client) ?? -1));
+  }
 }
 
 /** One reply to each gateway for what was executed now; what was executed before is answered as it was then. */

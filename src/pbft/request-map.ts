@@ -10,18 +10,21 @@ export class RequestMap<V> {
     return this.byClient.get(client)?.get(timestamp);
   }
 
-  set({ client, timestamp }: Name, value: V): void {
+  setIfAbsent({ client, timestamp }: Name, value: V): void {
     let values = this.byClient.get(client);
     if (values === undefined) {
       values = new Map();
       this.byClient.set(client, values);
     }
-    values.set(timestamp, value);
+    if (!values.has(timestamp)) values.set(timestamp, value);
   }
 
-  delete({ client, timestamp }: Name): void {
+  /** Deletes what it holds if that is `value`. */
+  deleteIf({ client, timestamp }: Name, value: V): void {
     const values = this.byClient.get(client);
-    if (values?.delete(timestamp) === true && values.size === 0) this.byClient.delete(client);
+    if (values?.get(timestamp) !== value) return;
+    values.delete(timestamp);
+    if (values.size === 0) this.byClient.delete(client);
   }
 
   clear(): void {

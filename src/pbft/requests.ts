@@ -139,9 +139,7 @@ export class Requests {
         known.isOrdered = true;
         this.countWaiting(bundle, -1);
       }
-      for (const request of bundle.requests) {
-        if (this.ordered.get(request) === undefined) this.ordered.set(request, sequence);
-      }
+      for (const request of bundle.requests) this.ordered.setIfAbsent(request, sequence);
     }
   }
 
@@ -158,9 +156,7 @@ export class Requests {
   executed(batch: Batch, sequence: SequenceNumber): void {
     for (const bundle of batch.bundles) {
       this.forget(bundle);
-      for (const request of bundle.requests) {
-        if (this.ordered.get(request) === sequence) this.ordered.delete(request);
-      }
+      for (const request of bundle.requests) this.ordered.deleteIf(request, sequence);
     }
   }
 
@@ -197,18 +193,30 @@ export class Requests {
 }
 
 /** Whether the bundle goes on where the batch's earlier bundles left each client. */
-function ascends(bundle: RequestBundle, newest: ReadonlyMap<string, number>): boolean {
+function ascends({ requests }: RequestBundle, newest: ReadonlyMap<string, number>): boolean {
   const last = new Map<string, number>();
-  return bundle.requests.every(({ client, timestamp }) => {
-    const previous = last.get(client) ?? newest.get(client) ?? -1;
-    last.set(client, timestamp);
-    return timestamp > previous;
-  });
+  let client: string | undefined;
+  let previous = -1;
+  for (const request of requests) {
+    // Most bundles are of one client: what is looked up is what the last request was not about.
+    if (request.client !== client) {
+      if (client !== undefined) last.set(client, previous);
+      client = request.client;
+      previous = last.get(client) ?? newest.get(client) ?? -1;
+    }
+    if (request.timestamp <= previous) return false;
+    previous = request.timestamp;
+  }
+  return true;
 }
 
 /** How many clients a batch has with this bundle. */
-function clientsWith(inBatch: ReadonlyMap<string, unknown>, bundle: RequestBundle): number {
+function clientsWith(inBatch: ReadonlyMap<string, unknown>, { requests }: RequestBundle): number {
   const more = new Set<string>();
-  for (const { client } of bundle.requests) if (!inBatch.has(client)) more.add(client);
+  let previous: string | undefined;
+  for (const { client } of requests) {
+    if (client !== previous && !inBatch.has(client)) more.add(client);
+    previous = client;
+  }
   return inBatch.size + more.size;
 }
