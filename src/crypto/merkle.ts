@@ -4,6 +4,7 @@ import { hash } from 'node:crypto';
 export const hashBytes = 32;
 
 const prefixes = { leaf: 0x00, node: 0x01 } as const;
+/** Prefix and two hashes: a node, and the leaf of a reply. */
 const scratch = Buffer.alloc(1 + 2 * hashBytes);
 
 /** SHA-256(0x00 ‖ data): what a leaf enters the tree as (RFC 6962 §2.1). */
@@ -14,7 +15,7 @@ export function leafHash(data: Buffer): Buffer {
 /** The same of a part of `data`, as 32 Latin-1 characters. */
 export function latin1LeafHash(data: Buffer, start: number, end: number): string {
   const length = 1 + end - start;
-  const bytes = length <= scratch.length ? scratch.subarray(0, length) : Buffer.allocUnsafe(length);
+  const bytes = length === scratch.length ? scratch : Buffer.allocUnsafe(length);
   bytes[0] = prefixes.leaf;
   data.copy(bytes, 1, start, end);
   return sha256(bytes);

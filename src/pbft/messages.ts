@@ -11,6 +11,11 @@ export interface Request {
   readonly operationDigest: Digest;
   /** SHA-256 over client, timestamp and `operationDigest`. */
   readonly digest: Digest;
+  /**
+   * What the application made of the operation when it found it valid, until it executes it, which it does not do twice with the same: it
+   * may change what is in it. The protocol never looks inside.
+   */
+  decoded?: unknown;
 }
 
 /**

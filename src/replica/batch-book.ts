@@ -1,7 +1,7 @@
 import type { Batch, RequestBundle } from '../pbft/messages.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { view, type Digest } from '../pbft/types.js';
-import { decodeBundleBody, maySpeakFor } from '../wire/bundle.js';
+import { decodeBundleBody, letGoOfRequests, maySpeakFor } from '../wire/bundle.js';
 import type { Opener } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
 import { decodeBatch, digestOfBatchBytes, encodeBatch } from '../wire/phase.js';
@@ -20,8 +20,8 @@ export const nullBatch: Batch = {
 
 export interface BatchBookOptions {
   readonly opener: Opener;
-  /** Whether an operation is one that the state machine takes. */
-  isValidOperation(operation: Uint8Array): boolean;
+  /** What the state machine makes of an operation; `undefined` when it does not take it. */
+  decodeOperation(operation: Uint8Array): unknown;
 }
 
 /** Makes bundles and batches out of verified bytes, and knows the bytes of each. */
@@ -46,7 +46,10 @@ export class BatchBook {
     const bundle = this.decodeBundle(frame, true);
     if (typeof bundle === 'string') return bundle;
     if (!bundle.requests.every(({ client }) => maySpeakFor(bundle.gateway, client))) return 'foreign-client';
-    if (!bundle.requests.every(({ operation }) => this.options.isValidOperation(operation))) return 'invalid-operation';
+    for (const request of bundle.requests) {
+      request.decoded = this.options.decodeOperation(request.operation);
+      if (request.decoded === undefined) return 'invalid-operation';
+    }
     this.bundles.set(id, bundle);
     this.bytes += bundle.size;
     this.forgetOldest();
@@ -76,6 +79,11 @@ export class BatchBook {
         return typeof frame === 'string' ? frame : this.decodeBundle(frame, false);
       }),
     );
+  }
+
+  /** The batch was executed. */
+  executed({ bundles }: Batch): void {
+    bundles.forEach(letGoOfRequests);
   }
 
   encode({ view: proposedIn, time, bundles }: Pick<Batch, 'view' | 'time' | 'bundles'>): Buffer {

@@ -192,6 +192,7 @@ export class Host {
       }
       case 'executed':
         this.turn.write('replica', 'last-executed', Buffer.from(String(effect.sequence)));
+        this.options.batches.executed(effect.batch);
         break;
       case 'stable':
         this.turn.write('replica', 'stable-checkpoint', Buffer.from(String(effect.checkpoint.sequence)));

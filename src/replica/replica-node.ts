@@ -99,7 +99,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     this.opener = new Opener(context, options.verifier);
     this.sealer = new Sealer(context, options.signer, self);
     const { opener, sealer } = this;
-    this.batches = new BatchBook({ opener, isValidOperation: (operation) => service.isValidOperation(operation) });
+    this.batches = new BatchBook({ opener, decodeOperation: (operation) => service.decodeOperation(operation) });
     this.book = new MessageBook({ self, n, opener, sealer, batches: this.batches });
     const { batches, book } = this;
     const onBatchWanted = this.askForBatch.bind(this);

@@ -10,8 +10,8 @@ export interface Service extends Application {
   install(transfer: Transfer): void;
   /** The reply cache as its last checkpoint holds it, for the core. */
   replyTable(): ReplyTable;
-  /** Whether these are the bytes of an operation that the state machine takes. */
-  isValidOperation(operation: Uint8Array): boolean;
+  /** The operation in these bytes, for `execute` to take from its request; `undefined` when the state machine does not take it. */
+  decodeOperation(operation: Uint8Array): unknown;
   /** Answers a question; `undefined` when there is no such thing. */
   query(query: Uint8Array): Uint8Array | undefined;
   /** Digest of the state after the last executed batch. */

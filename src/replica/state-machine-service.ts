@@ -51,11 +51,9 @@ export class StateMachineService implements Service {
   private readonly state = new MerkleState();
   private readonly replies = new ReplyTree();
   readonly checkpoints = new CheckpointedState([this.state, this.replies]);
-  /** Operations that were found valid, until they are executed: each is decoded once. */
-  private readonly decoded = new WeakMap<Uint8Array, DecodedOperation>();
   private readonly results = new ResultBook();
 
-  private readonly decode: (operation: Uint8Array) => DecodedOperation | undefined;
+  readonly decodeOperation: (operation: Uint8Array) => DecodedOperation | undefined;
   private readonly check: DeterminismCheck | undefined;
 
   constructor(
@@ -67,17 +65,17 @@ export class StateMachineService implements Service {
     if (machine.signatures !== undefined && genesisDigest === undefined) {
       throw new TypeError('what users have signed can be checked only for a cluster');
     }
-    this.decode = (operation) => decodeOperation(machine, operation, genesisDigest);
+    this.decodeOperation = (operation) => decodeOperation(machine, operation, genesisDigest);
     this.check =
-      onNondeterminism === undefined ? undefined : new DeterminismCheck(machine, this.decode, onNondeterminism);
+      onNondeterminism === undefined ? undefined : new DeterminismCheck(machine, this.decodeOperation, onNondeterminism);
   }
 
   execute(
-    { client, timestamp, operation, digest: requestDigest }: Request,
+    request: Request,
     { sequence, time }: { readonly sequence: SequenceNumber; readonly time: number },
   ): { result: Uint8Array; resultDigest: Digest } {
-    const circumstances = { client, timestamp, sequence, time, requestDigest };
-    return this.results.of(this.resultOf(operation, circumstances));
+    const { client, timestamp, digest: requestDigest } = request;
+    return this.results.of(this.resultOf(request, { client, timestamp, sequence, time, requestDigest }));
   }
 
   afterBatch(replies: ReplyChanges): void {
@@ -97,12 +95,6 @@ export class StateMachineService implements Service {
     return this.replies.table();
   }
 
-  isValidOperation(operation: Uint8Array): boolean {
-    const decoded = this.decode(operation);
-    if (decoded !== undefined) this.decoded.set(operation, decoded);
-    return decoded !== undefined;
-  }
-
   query(query: Uint8Array): Uint8Array | undefined {
     return answerQuery(this.machine, this.state, query, this.onDefect);
   }
@@ -113,11 +105,11 @@ export class StateMachineService implements Service {
     return this.state.map.changedBuckets > changesMax ? undefined : this.state.digest();
   }
 
-  private resultOf(operation: Uint8Array, circumstances: Circumstances): string {
+  private resultOf(request: Request, circumstances: Circumstances): string {
     const { check, machine, state, onDefect } = this;
-    const decoded = this.decoded.get(operation);
-    this.decoded.delete(operation);
-    if (check !== undefined) return check.execute(state, operation, circumstances, onDefect);
-    return executeOperation(machine, state, decoded ?? this.decode(operation), circumstances, onDefect);
+    const decoded = request.decoded as DecodedOperation | undefined;
+    request.decoded = undefined;
+    if (check !== undefined) return check.execute(state, request.operation, circumstances, onDefect);
+    return executeOperation(machine, state, decoded ?? this.decodeOperation(request.operation), circumstances, onDefect);
   }
 }

@@ -8,6 +8,9 @@ import { bucketCount, bucketOf, hashOfBucket, HashTree, TreeView, type Pages } f
  */
 const unhashedMax = 1024;
 
+/** Keys whose buckets are remembered. */
+const knownKeysMax = 16_384;
+
 /** One thing in a map. Never changed once it is made: snapshots share it. */
 export interface Item {
   readonly key: string;
@@ -25,8 +28,9 @@ export interface Item {
  * copies nothing: what is written later is kept apart, of the hashes page by page, of the items bucket by bucket.
  */
 export class MerkleMap<I extends Item> {
-  private readonly buckets = new Map<number, Map<string, I>>();
-  /** The bucket of every key that is there: finding it again costs no hash. */
+  /** Each bucket's items in the order of their keys (by UTF-16 code units). */
+  private readonly buckets = Array.from({ length: bucketCount }, (): I[] => []);
+  /** The buckets of keys that were looked for lately: finding one again costs no hash. */
   private readonly bucketOfKey = new Map<string, number>();
   private readonly tree = new HashTree();
   /** Buckets that were written since they were last hashed, the first written first, */
@@ -54,36 +58,52 @@ export class MerkleMap<I extends Item> {
   }
 
   get(key: string): I | undefined {
-    const bucket = this.bucketOfKey.get(key);
-    return bucket === undefined ? undefined : this.buckets.get(bucket)?.get(key);
+    const items = this.bucket(this.find(key));
+    const item = items[rankOf(items, key)];
+    return item?.key === key ? item : undefined;
   }
 
   /** How many items share this key's bucket, its own included if it is there. */
   sizeOfBucketOf(key: string): number {
-    return this.buckets.get(this.find(key))?.size ?? 0;
+    return this.bucket(this.find(key)).length;
   }
 
   set(item: I): void {
-    this.place(this.find(item.key), item.key, item);
+    const bucket = this.find(item.key);
+    const items = this.toBeWritten(bucket);
+    const rank = rankOf(items, item.key);
+    const before = items[rank];
+    if (before?.key === item.key) {
+      items[rank] = item;
+      this.bytesHeld -= before.bytes;
+    } else {
+      items.splice(rank, 0, item);
+      this.count++;
+    }
+    this.bytesHeld += item.bytes;
   }
 
   /** @returns whether it was there. */
   delete(key: string): boolean {
-    const bucket = this.bucketOfKey.get(key);
-    if (bucket === undefined) return false;
-    this.place(bucket, key, undefined);
+    const bucket = this.find(key);
+    const rank = rankOf(this.bucket(bucket), key);
+    const before = this.bucket(bucket)[rank];
+    if (before?.key !== key) return false;
+    this.toBeWritten(bucket).splice(rank, 1);
+    this.bytesHeld -= before.bytes;
+    this.count--;
     return true;
   }
 
   /** All items, in no particular order. */
   *items(): Generator<I, undefined, undefined> {
-    for (const items of this.buckets.values()) yield* items.values();
+    for (const items of this.buckets) yield* items;
     return undefined;
   }
 
   /** A bucket's items in the order of their keys (by UTF-16 code units). */
   itemsOf(bucket: number): readonly I[] {
-    return [...(this.buckets.get(bucket)?.values() ?? [])].sort((a, b) => (a.key < b.key ? -1 : 1));
+    return this.bucket(bucket).slice();
   }
 
   /**
@@ -152,55 +172,58 @@ export class MerkleMap<I extends Item> {
   private hashAllBut(left: number): void {
     for (const bucket of this.dirty) {
       if (this.dirty.size <= left) return;
-      this.hashed.set(bucket, hashOfBucket(this.itemsOf(bucket)));
+      this.hashed.set(bucket, hashOfBucket(this.bucket(bucket)));
       this.dirty.delete(bucket);
     }
   }
 
   private find(key: string): number {
-    return this.bucketOfKey.get(key) ?? bucketOf(key);
+    let bucket = this.bucketOfKey.get(key);
+    if (bucket === undefined) {
+      bucket = bucketOf(key);
+      if (this.bucketOfKey.size >= knownKeysMax) this.bucketOfKey.clear();
+      this.bucketOfKey.set(key, bucket);
+    }
+    return bucket;
+  }
+
+  private bucket(bucket: number): I[] {
+    const items = this.buckets[bucket];
+    invariant(items !== undefined, 'there is no such bucket');
+    return items;
+  }
+
+  private toBeWritten(bucket: number): I[] {
+    this.keepForSnapshots(bucket);
+    this.dirty.add(bucket);
+    return this.bucket(bucket);
   }
 
   private replace(bucket: number, items: readonly I[]): void {
-    this.keepForSnapshots(bucket);
-    const before = this.buckets.get(bucket);
-    for (const item of before?.values() ?? []) {
-      this.bytesHeld -= item.bytes;
-      this.bucketOfKey.delete(item.key);
-    }
-    for (const item of items) {
-      this.bytesHeld += item.bytes;
-      this.bucketOfKey.set(item.key, bucket);
-    }
-    this.count += items.length - (before?.size ?? 0);
-    if (items.length === 0) this.buckets.delete(bucket);
-    else this.buckets.set(bucket, new Map(items.map((item) => [item.key, item])));
-    this.dirty.add(bucket);
-  }
-
-  private place(bucket: number, key: string, item: I | undefined): void {
-    this.keepForSnapshots(bucket);
-    const items = this.buckets.get(bucket) ?? new Map<string, I>();
-    const sizeBefore = items.size;
-    this.bytesHeld += (item?.bytes ?? 0) - (items.get(key)?.bytes ?? 0);
-    if (item === undefined) {
-      items.delete(key);
-      this.bucketOfKey.delete(key);
-    } else {
-      items.set(key, item);
-      this.bucketOfKey.set(key, bucket);
-    }
-    this.count += items.size - sizeBefore;
-    if (items.size === 0) this.buckets.delete(bucket);
-    else this.buckets.set(bucket, items);
-    this.dirty.add(bucket);
+    const before = this.toBeWritten(bucket);
+    for (const { bytes } of before) this.bytesHeld -= bytes;
+    for (const { bytes } of items) this.bytesHeld += bytes;
+    this.count += items.length - before.length;
+    this.buckets[bucket] = items.slice();
   }
 
   /** Before a bucket is written. Only the youngest snapshot needs to keep it: older ones look there, too. */
   private keepForSnapshots(bucket: number): void {
-    const youngest = this.snapshots.at(-1);
+    const youngest = this.snapshots[this.snapshots.length - 1];
     if (youngest !== undefined && !youngest.kept.has(bucket)) youngest.kept.set(bucket, this.itemsOf(bucket));
   }
+}
+
+/** Where a key's item is among items in the order of their keys, or would be. */
+function rankOf(items: readonly Item[], key: string): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((items[middle]?.key ?? '') < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** What a map held when it was frozen. */

@@ -64,8 +64,11 @@ export class Entry implements Item {
 export class MerkleState implements State {
   /** All entries: part 0 of the checkpointed state. Written through this class alone, but for a state that is installed whole. */
   readonly map = new MerkleMap<Entry>();
-  /** What the transaction's keys held before it; `undefined` when no transaction is open. */
-  private undo: Map<string, Entry | undefined> | undefined;
+  private isOpen = false;
+  /** What the key that the transaction wrote first held before it: most write one. */
+  private undoFirst: { readonly key: string; readonly before: Entry | undefined } | undefined;
+  /** The same of its other keys. */
+  private undoOthers: Map<string, Entry | undefined> | undefined;
 
   constructor(private readonly bytesMax: number = stateLimits.stateBytesMax) {}
 
@@ -104,22 +107,24 @@ export class MerkleState implements State {
 
   /** Opens a transaction: the writes of one operation. */
   begin(): void {
-    invariant(this.undo === undefined, 'a transaction is open already');
-    this.undo = new Map();
+    invariant(!this.isOpen, 'a transaction is open already');
+    this.isOpen = true;
   }
 
   /** Ends the transaction and keeps its writes. */
   commit(): void {
-    invariant(this.undo !== undefined, 'no transaction is open');
-    this.undo = undefined;
+    invariant(this.isOpen, 'no transaction is open');
+    this.isOpen = false;
+    this.undoFirst = undefined;
+    this.undoOthers = undefined;
   }
 
   /** Ends the transaction as if it had not been. */
   rollback(): void {
-    const { undo } = this;
-    invariant(undo !== undefined, 'no transaction is open');
-    for (const [key, entry] of undo) this.place(key, entry);
-    this.undo = undefined;
+    const { undoFirst, undoOthers } = this;
+    this.commit();
+    if (undoFirst !== undefined) this.place(undoFirst.key, undoFirst.before);
+    for (const [key, entry] of undoOthers ?? []) this.place(key, entry);
   }
 
   /** The root over all buckets. Costs about the number of entries in the buckets written since it was last asked for. */
@@ -147,7 +152,7 @@ export class MerkleState implements State {
 
   /** @returns what was there before. */
   private write(key: string, entry: Entry | undefined): Entry | undefined {
-    if (this.undo === undefined) throw new TypeError('the state can be written only while an operation is executed');
+    if (!this.isOpen) throw new TypeError('the state can be written only while an operation is executed');
     const before = this.map.get(key);
     const growth = (entry?.bytes ?? 0) - (before?.bytes ?? 0);
     if (growth > 0 && this.bytes + growth > this.bytesMax) {
@@ -156,9 +161,16 @@ export class MerkleState implements State {
     if (before === undefined && entry !== undefined && this.map.sizeOfBucketOf(key) >= stateLimits.bucketEntriesMax) {
       throw new OperationRejected('state-full', 'there is no room for more keys whose hashes begin alike');
     }
-    if (!this.undo.has(key)) this.undo.set(key, before);
+    this.keepForUndo(key, before);
     this.place(key, entry);
     return before;
+  }
+
+  private keepForUndo(key: string, before: Entry | undefined): void {
+    this.undoFirst ??= { key, before };
+    if (key === this.undoFirst.key) return;
+    this.undoOthers ??= new Map();
+    if (!this.undoOthers.has(key)) this.undoOthers.set(key, before);
   }
 
   private place(key: string, entry: Entry | undefined): void {

@@ -1,6 +1,6 @@
 import { limits } from '../pbft/configuration.js';
 import type { Request, RequestBundle } from '../pbft/messages.js';
-import { sequence, type Digest } from '../pbft/types.js';
+import { sequence, type Digest, type SequenceNumber } from '../pbft/types.js';
 import { sha256 } from '../crypto/digest.js';
 import { Reader, Writer, demand } from './bytes.js';
 import { readCredential, writeCredential, type Credential } from './credential.js';
@@ -32,23 +32,71 @@ export function encodeBundleBody(
     .done();
 }
 
+/** A bundle out of the body that its gateway signed. */
+class DecodedBundle implements RequestBundle {
+  readonly digest: Digest;
+  private decoded: readonly Request[] | undefined;
+
+  /** @param body well-formed */
+  constructor(
+    private readonly body: Buffer,
+    readonly gateway: string,
+    readonly lastSequence: SequenceNumber,
+    requests: readonly Request[],
+    readonly size: number,
+  ) {
+    this.digest = sha256(body);
+    this.decoded = requests;
+  }
+
+  get requests(): readonly Request[] {
+    this.decoded ??= readBundle(this.body).requests;
+    return this.decoded;
+  }
+
+  letGo(): void {
+    this.decoded = undefined;
+  }
+}
+
+/**
+ * An executed bundle is kept for those who are behind, as bytes: the objects made of its requests are many, and hardly anybody looks at
+ * them again. Whoever does gets them anew.
+ */
+export function letGoOfRequests(bundle: RequestBundle): void {
+  if (bundle instanceof DecodedBundle) bundle.letGo();
+}
+
 /** @throws {Malformed} */
 export function decodeBundleBody(body: Buffer, frameSize: number): { credential: Credential; bundle: RequestBundle } {
+  const { credential, lastSequence, requests } = readBundle(body);
+  return { credential, bundle: new DecodedBundle(body, credential.name, lastSequence, requests, frameSize) };
+}
+
+interface BundleContent {
+  readonly credential: Credential;
+  readonly lastSequence: SequenceNumber;
+  readonly requests: readonly Request[];
+}
+
+/** @throws {Malformed} */
+function readBundle(body: Buffer): BundleContent {
   const reader = new Reader(body);
   const credential = readCredential(reader);
   const lastSequence = sequence(reader.u64());
-  const requests = reader.list(limits.bundleOperationsMax, (): Request => {
-    const client = reader.text(clientBytesMax);
-    const timestamp = reader.u64();
-    const operation = reader.blob(limits.operationBytesMax);
-    const operationDigest = sha256(operation);
-    const digest = digestOfRequest(client, timestamp, operationDigest);
-    return { client, timestamp, operation, operationDigest, digest };
-  });
+  const requests = reader.list(limits.bundleOperationsMax, () => readRequest(reader));
   reader.end();
   demand(requests.length > 0, 'a bundle of nothing');
-  const bundle = { gateway: credential.name, lastSequence, requests, digest: sha256(body), size: frameSize };
-  return { credential, bundle };
+  return { credential, lastSequence, requests };
+}
+
+function readRequest(reader: Reader): Request {
+  const client = reader.text(clientBytesMax);
+  const timestamp = reader.u64();
+  const operation = reader.blob(limits.operationBytesMax);
+  const operationDigest = sha256(operation);
+  const digest = digestOfRequest(client, timestamp, operationDigest);
+  return { client, timestamp, operation, operationDigest, digest, decoded: undefined };
 }
 
 /** The client that an idempotency key is (rule 12), and its only timestamp. */

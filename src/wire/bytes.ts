@@ -59,14 +59,25 @@ export class Reader {
   text(bytesMax: number): string {
     const length = this.u16();
     demand(length <= bytesMax, 'text too long');
+    if (lastText?.bytes.length === length && this.isNext(lastText.bytes)) {
+      this.offset += length;
+      return lastText.text;
+    }
     const bytes = this.take(length);
-    if (lastText?.bytes.equals(bytes) === true) return lastText.text;
     try {
       lastText = { bytes: Buffer.from(bytes), text: strictUtf8.decode(bytes) };
     } catch {
       throw new Malformed('not UTF-8');
     }
     return lastText.text;
+  }
+
+  /** Byte by byte: a text is short, and a view of it would cost more. */
+  private isNext(bytes: Uint8Array): boolean {
+    for (let index = 0; index < bytes.length; index++) {
+      if (this.bytes[this.offset + index] !== bytes[index]) return false;
+    }
+    return true;
   }
 
   /** u32 length and bytes. */

@@ -71,8 +71,8 @@ describe('an operation that its user has signed', () => {
     ['more beside it', { ...(envelope() as object), op: 'pay' }],
   ])('is refused with %s, before anything is ordered', (_, sent) => {
     const service = new StateMachineService(new Ledger(), () => undefined, { genesisDigest: genesis });
-    expect(service.isValidOperation(canonicalJsonBytes(envelope()))).toBe(true);
-    expect(service.isValidOperation(canonicalJsonBytes(sent))).toBe(false);
+    expect(service.decodeOperation(canonicalJsonBytes(envelope()))).toBeDefined();
+    expect(service.decodeOperation(canonicalJsonBytes(sent))).toBeUndefined();
     expect(execute(sent)).toEqual(refusal('invalid-operation'));
     expect(withSignatures(new Ledger(), genesis).operation['~standard'].validate(sent)).toHaveProperty('issues');
   });
