@@ -17,7 +17,7 @@ export function latin1LeafHash(data: Buffer, start: number, end: number): string
   const length = 1 + end - start;
   const bytes = length === scratch.length ? scratch : Buffer.allocUnsafe(length);
   bytes[0] = prefixes.leaf;
-  data.copy(bytes, 1, start, end);
+  bytes.set(data.subarray(start, end), 1); // in half the time of Buffer.copy
   return sha256(bytes);
 }
 
@@ -111,7 +111,7 @@ export class MerkleTree {
         nodes.copy(nodes, above, start, start + hashBytes);
       } else {
         scratch[0] = prefixes.node;
-        nodes.copy(scratch, 1, start, start + 2 * hashBytes);
+        scratch.set(nodes.subarray(start, start + 2 * hashBytes), 1);
         nodes.write(sha256(scratch), above, 'latin1');
       }
       above += hashBytes;

@@ -8,37 +8,42 @@ export type Standing = 'fresh' | 'executed' | 'stale';
 
 /** One client's executed requests: the `limits.clientWindow` with the highest timestamps. */
 class ClientRecord {
-  readonly replies = new Map<number, CachedReply>();
   /** How many of each group's replies are in the window. */
   readonly groups = new Map<SequenceNumber, number>();
-  /** The timestamps in `replies`, ascending, from `first` on. */
-  private timestamps: number[] = [];
+  /** In the order of their timestamps, from `first` on. */
+  private replies: CachedReply[] = [];
   private first = 0;
   /** What its results count towards the limits. */
   bytes = 0;
 
   constructor(public header: ClientHeader) {}
 
+  /** How many replies there are. */
+  get size(): number {
+    return this.replies.length - this.first;
+  }
+
   standing(timestamp: number): Standing {
     if (timestamp > this.newest) return 'fresh'; // as nearly all are
-    if (this.replies.has(timestamp)) return 'executed';
+    if (this.cached(timestamp) !== undefined) return 'executed';
     return timestamp <= this.header.forgotten ? 'stale' : 'fresh';
   }
 
   cached(timestamp: number): CachedReply | undefined {
-    return timestamp > this.newest ? undefined : this.replies.get(timestamp);
+    if (timestamp > this.newest) return undefined;
+    const reply = this.replies[this.rankOf(timestamp)];
+    return reply?.executed.timestamp === timestamp ? reply : undefined;
   }
 
-  add(reply: CachedReply): void {
-    const { timestamp, result } = reply.executed;
-    const { sequence: place } = reply.statement;
-    this.replies.set(timestamp, reply);
-    this.groups.set(place, (this.groups.get(place) ?? 0) + 1);
-    this.bytes += costOf(result);
-    let rank = this.timestamps.length; // timestamps come nearly in order
-    while (rank > this.first && (this.timestamps[rank - 1] ?? 0) > timestamp) rank--;
-    if (rank === this.timestamps.length) this.timestamps.push(timestamp);
-    else this.timestamps.splice(rank, 0, timestamp);
+  /** Takes replies of one batch. */
+  add(replies: readonly CachedReply[], place: SequenceNumber): void {
+    this.groups.set(place, (this.groups.get(place) ?? 0) + replies.length);
+    for (const reply of replies) {
+      const { timestamp, result } = reply.executed;
+      this.bytes += costOf(result);
+      if (timestamp > this.newest) this.replies.push(reply);
+      else this.replies.splice(this.rankOf(timestamp), 0, reply);
+    }
   }
 
   /** Forgets the lowest timestamps until the window is within its limits. @returns groups of which none is left */
@@ -46,13 +51,12 @@ class ClientRecord {
     const gone: SequenceNumber[] = [];
     let { forgotten } = this.header;
     while (this.isTooLarge()) {
-      const lowest = this.timestamps[this.first++];
-      const reply = lowest === undefined ? undefined : this.replies.get(lowest);
-      if (lowest === undefined || reply === undefined) break;
-      forgotten = lowest;
-      this.bytes -= costOf(reply.executed.result);
-      this.replies.delete(lowest);
-      const place = reply.statement.sequence;
+      const lowest = this.replies[this.first];
+      if (lowest === undefined) break;
+      this.first++;
+      forgotten = lowest.executed.timestamp;
+      this.bytes -= costOf(lowest.executed.result);
+      const place = lowest.statement.sequence;
       const left = (this.groups.get(place) ?? 0) - 1;
       if (left > 0) this.groups.set(place, left);
       else if (this.groups.delete(place)) gone.push(place);
@@ -65,10 +69,9 @@ class ClientRecord {
   /** Forgets all replies, but not that they were: what it has executed it never executes again. @returns their groups */
   squeeze(): SequenceNumber[] {
     const gone = [...this.groups.keys()];
-    this.header = { ...this.header, forgotten: this.timestamps.at(-1) ?? this.header.forgotten };
-    this.timestamps = [];
+    this.header = { ...this.header, forgotten: this.newest };
+    this.replies = [];
     this.first = 0;
-    this.replies.clear();
     this.groups.clear();
     this.bytes = 0;
     return gone;
@@ -76,19 +79,30 @@ class ClientRecord {
 
   /** The highest timestamp that was executed. */
   private get newest(): number {
-    return this.timestamps[this.timestamps.length - 1] ?? this.header.forgotten;
+    return this.replies[this.replies.length - 1]?.executed.timestamp ?? this.header.forgotten;
   }
 
-  /** Drops what lies before `first` once that is half of the array: shifting it each time would move all that is behind. */
+  /** Where the reply to this timestamp is, or would be. */
+  private rankOf(timestamp: number): number {
+    let low = this.first;
+    let high = this.replies.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.replies[middle]?.executed.timestamp ?? 0) < timestamp) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Drops what lies before `first` once that is a quarter of the array: shifting it each time would move all that is behind. */
   private compact(): void {
-    if (2 * this.first < this.timestamps.length) return;
-    this.timestamps = this.timestamps.slice(this.first);
+    if (4 * this.first < this.replies.length) return;
+    this.replies = this.replies.slice(this.first);
     this.first = 0;
   }
 
   private isTooLarge(): boolean {
-    const length = this.timestamps.length - this.first;
-    return length > limits.clientWindow || (length > 1 && this.bytes > limits.clientResultBytesMax);
+    return this.size > limits.clientWindow || (this.size > 1 && this.bytes > limits.clientResultBytesMax);
   }
 }
 
@@ -170,14 +184,13 @@ export class ClientTable {
     for (const group of inOrder) {
       const record = this.records.get(group.client);
       if (record === undefined) continue;
-      for (const reply of group.replies) {
-        if (reply.executed.timestamp > record.header.forgotten) record.add(reply);
-      }
+      const remembered = group.replies.filter(({ executed }) => executed.timestamp > record.header.forgotten);
+      if (remembered.length > 0) record.add(remembered, group.statement.sequence);
     }
     this.replying.clear();
     for (const [client, record] of this.records) {
       this.bytes += record.bytes;
-      if (record.replies.size > 0) this.replying.add(client);
+      if (record.size > 0) this.replying.add(client);
     }
     this.takeChanges();
   }
@@ -190,7 +203,7 @@ export class ClientTable {
     record.header = { ...record.header, ...last };
     this.bytes -= record.bytes;
     this.groupChanged(client, statement.sequence, group);
-    for (const reply of replies) record.add(reply);
+    record.add(replies, statement.sequence);
     for (const gone of record.shrink()) this.groupChanged(client, gone, undefined);
     this.bytes += record.bytes;
     this.records.set(client, record);

@@ -246,7 +246,9 @@ export class Replica {
   /** A repeated request is answered from the cache and neither ordered nor executed again (rule 12). */
   private onRequest(bundle: RequestBundle): void {
     const { core } = this;
-    const cached = bundle.requests.map((request) => core.clients.cached(request)).filter((reply) => reply !== undefined);
+    const cached = bundle.requests
+      .map((request) => core.clients.cached(request))
+      .filter((reply) => reply !== undefined);
     replyAgain(core, bundle.gateway, cached);
     const isFresh = bundle.requests.some((request) => core.clients.standing(request) === 'fresh');
     const reason = isFresh

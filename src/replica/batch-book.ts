@@ -63,9 +63,9 @@ export class BatchBook {
     return frame;
   }
 
-  /** A batch of which every bundle is verified. */
-  verified(bytes: Buffer): Batch | RefusalReason {
-    return decoded(() => decodeBatch(bytes, (frame) => this.bundle(frame)));
+  /** A batch of which every bundle is verified; `digest` is that of its bytes, where it is known. */
+  verified(bytes: Buffer, digest?: Digest): Batch | RefusalReason {
+    return decoded(() => decodeBatch(bytes, (frame) => this.bundle(frame), digest));
   }
 
   /**

@@ -83,7 +83,8 @@ export class MessageBook {
       // A batch that its primary did not sign for is not worth verifying bundle by bundle.
       if (frame.attachment.length > 0 && digestOfBatchBytes(frame.attachment) !== header.digest)
         return 'digest-mismatch';
-      const batch = frame.attachment.length === 0 ? undefined : this.options.batches.verified(frame.attachment);
+      const { batches } = this.options;
+      const batch = frame.attachment.length === 0 ? undefined : batches.verified(frame.attachment, header.digest);
       if (typeof batch === 'string') return batch;
       message = { ...header, kind, batch };
     } else {

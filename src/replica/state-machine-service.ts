@@ -67,7 +67,9 @@ export class StateMachineService implements Service {
     }
     this.decodeOperation = (operation) => decodeOperation(machine, operation, genesisDigest);
     this.check =
-      onNondeterminism === undefined ? undefined : new DeterminismCheck(machine, this.decodeOperation, onNondeterminism);
+      onNondeterminism === undefined
+        ? undefined
+        : new DeterminismCheck(machine, this.decodeOperation, onNondeterminism);
   }
 
   execute(
@@ -110,6 +112,12 @@ export class StateMachineService implements Service {
     const decoded = request.decoded as DecodedOperation | undefined;
     request.decoded = undefined;
     if (check !== undefined) return check.execute(state, request.operation, circumstances, onDefect);
-    return executeOperation(machine, state, decoded ?? this.decodeOperation(request.operation), circumstances, onDefect);
+    return executeOperation(
+      machine,
+      state,
+      decoded ?? this.decodeOperation(request.operation),
+      circumstances,
+      onDefect,
+    );
   }
 }

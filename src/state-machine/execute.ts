@@ -137,8 +137,25 @@ function decodeCanonical(bytes: Uint8Array): { value: Json } | undefined {
   }
 }
 
+/** Texts of results that cannot change: a machine may give the same object again and again. */
+const frozenResults = new WeakMap<object, string>();
+
 /** @throws {OperationRejected} `result-too-large`, `result-too-deep`; {TypeError} when it is no JSON */
 function encodeResult(result: unknown, onDefect: OnDefect): string {
+  if (typeof result !== 'object' || result === null || !Object.isFrozen(result)) return textOfResult(result, onDefect);
+  const known = frozenResults.get(result);
+  if (known !== undefined) return known;
+  const text = textOfResult(result, onDefect);
+  if (Object.values(Object.getOwnPropertyDescriptors(result)).every(isForEver)) frozenResults.set(result, text);
+  return text;
+}
+
+/** Whether a member of a frozen object is always the same: no getter, and nothing that can change inside. */
+function isForEver(member: PropertyDescriptor): boolean {
+  return 'value' in member && (typeof member.value !== 'object' || member.value === null);
+}
+
+function textOfResult(result: unknown, onDefect: OnDefect): string {
   if (result instanceof Promise) {
     result.catch(onDefect); // nobody else waits for it
     throw new TypeError('a state machine must answer at once, not with a promise');

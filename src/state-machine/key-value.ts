@@ -104,12 +104,15 @@ export default class KeyValueService implements StateMachine<KeyValueOperation> 
   }
 }
 
+/** Of what has nothing else to say. Frozen, so that it is written as JSON once. */
+const done: Json = Object.freeze({ ok: true });
+
 function applySingle(operation: Single, state: State): Json {
   const { key } = operation;
   switch (operation.op) {
     case 'put':
       state.set(key, operation.value);
-      return { ok: true };
+      return done;
     case 'get':
       return read(state, key);
     case 'delete':
@@ -138,7 +141,7 @@ function compareAndSet(state: State, key: string, expected: Json | undefined, va
     return actual === undefined ? { ok: false, error } : { ok: false, error, actual };
   }
   state.set(key, value);
-  return { ok: true };
+  return done;
 }
 
 function isSame(a: Json | undefined, b: Json | undefined): boolean {

@@ -107,6 +107,11 @@ export class Reader {
   }
 }
 
+export function writeU64(bytes: Buffer, value: number, start: number): void {
+  bytes.writeUInt32BE(Math.floor(value / high), start);
+  bytes.writeUInt32BE(value % high, start + 4);
+}
+
 /** Bytes that a writer begins with: most of what is written fits. */
 const firstBytes = 256;
 
@@ -147,8 +152,7 @@ export class Writer {
 
   u64(value: number): this {
     const start = this.make(8);
-    this.bytes.writeUInt32BE(Math.floor(value / high), start);
-    this.bytes.writeUInt32BE(value % high, start + 4);
+    writeU64(this.bytes, value, start);
     return this;
   }
 

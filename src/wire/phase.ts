@@ -42,12 +42,13 @@ export function digestOfBatchBytes(batch: Uint8Array): Digest {
 }
 
 /**
- * A batch out of its bytes. `bundleOf` turns a bundle's frame into a verified bundle.
+ * A batch out of its bytes. `bundleOf` turns a bundle's frame into a verified bundle; `digest` is that of the bytes, where it is known.
  * @throws {Malformed}
  */
 export function decodeBatch<R extends string>(
   bytes: Buffer,
   bundleOf: (frame: Buffer) => RequestBundle | R,
+  digest: Digest = digestOfBatchBytes(bytes),
 ): Batch | R {
   const reader = new Reader(bytes);
   const batchView = view(reader.u64());
@@ -60,5 +61,5 @@ export function decodeBatch<R extends string>(
     if (typeof bundle === 'string') return bundle;
     bundles.push(bundle);
   }
-  return { view: batchView, time, bundles, digest: digestOfBatchBytes(bytes) };
+  return { view: batchView, time, bundles, digest };
 }
