@@ -133,7 +133,7 @@ export const DEFAULTS = {
   DATA_DIR: '.quorate',
   PORT: '3000',
   HOST: '127.0.0.1',
-  BATCH_SIZE: '64',
+  BATCH_SIZE: '512',
   CHECKPOINT_INTERVAL: '128',
   LOG_SIZE: '256',
   REQUEST_TIMEOUT_MS: '1000',

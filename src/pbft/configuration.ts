@@ -11,7 +11,7 @@ export const limits = {
   /** Bytes of one batch's bundles together. */
   batchBytesMax: 1024 * 1024,
   /** Operations in one bundle. */
-  bundleOperationsMax: 256,
+  bundleOperationsMax: 512,
   /** Bytes of one bundle. */
   bundleBytesMax: 512 * 1024,
   /** Bytes of one operation. */

@@ -101,7 +101,7 @@ export class BatchBook {
   private decodeBundle(frame: Frame, isToBeVerified: boolean): RequestBundle | RefusalReason {
     const contents = decoded(() => decodeBundleBody(frame.body, frame.bytes.length));
     if (contents === 'malformed-frame') return contents;
-    if (isToBeVerified && !this.options.opener.verify(frame)) return 'bad-signature';
+    if (isToBeVerified && !this.options.opener.verify(frame, contents.bundle.digest)) return 'bad-signature';
     this.frames.set(contents.bundle, frame.bytes);
     return contents.bundle;
   }

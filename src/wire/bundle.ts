@@ -30,7 +30,7 @@ export function digestOfRequest(client: string, timestamp: number, operationDige
 }
 
 /**
- * The body that a gateway signs: credential ‖ u64 last sequence ‖ u16 count
+ * The body that a gateway signs, by its SHA-256: credential ‖ u64 last sequence ‖ u16 count
  * ‖ count × (client ‖ u64 timestamp ‖ u32 length ‖ operation).
  */
 export function encodeBundleBody(

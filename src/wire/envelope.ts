@@ -3,7 +3,7 @@ import { preamble } from '../crypto/genesis.js';
 import type { Channel } from '../ports/bus.js';
 import type { Signer, Verifier } from '../ports/signatures.js';
 import type { RefusalReason } from '../pbft/refusal.js';
-import { replicaIndex } from '../pbft/types.js';
+import { replicaIndex, type Digest } from '../pbft/types.js';
 import { Reader } from './bytes.js';
 import { readCredential } from './credential.js';
 import { decoded, decodeFrame, encodeFrame, gatewaySigner, type Frame } from './frame.js';
@@ -16,10 +16,18 @@ export interface ClusterContext {
   readonly n: number;
 }
 
+type Signed = Pick<Frame, 'kind' | 'signer' | 'body' | 'signature'>;
+
 const noAttachment = Buffer.alloc(0);
 
 /** Frames of ours that are remembered, so that they are known when the bus brings them back. */
 const rememberedMax = 8192;
+
+/**
+ * What is signed by the SHA-256 of its body: a bundle, which may be large, and of which that is known anyway. Signing itself reads its message
+ * twice, by SHA-512.
+ */
+const signedByDigest: ReadonlySet<Kind> = new Set<Kind>(['request']);
 
 /** The preambles of a cluster, made once for each kind: they begin all that is signed and verified. */
 class Preambles {
@@ -27,14 +35,19 @@ class Preambles {
 
   constructor(private readonly context: ClusterContext) {}
 
-  /** The bytes that are signed. */
-  before(kind: Kind, body: Buffer): Buffer {
+  /** The bytes that are signed. `digest` is the body's, where it is known. */
+  signedBytes(kind: Kind, body: Buffer, digest?: Digest): Buffer {
+    if (!signedByDigest.has(kind)) return this.before(kind, body);
+    return this.before(kind, Buffer.from(digest ?? sha256(body), 'hex'));
+  }
+
+  private before(kind: Kind, said: Buffer): Buffer {
     let bytes = this.byKind.get(kind);
     if (bytes === undefined) {
       bytes = preamble(this.context.genesisDigest, this.context.epoch, kind);
       this.byKind.set(kind, bytes);
     }
-    return Buffer.concat([bytes, body], bytes.length + body.length);
+    return Buffer.concat([bytes, said], bytes.length + said.length);
   }
 }
 
@@ -57,7 +70,7 @@ export class Sealer {
   }
 
   signatureOf(kind: Kind, body: Buffer): Buffer {
-    return this.signer.sign(this.preambles.before(kind, body));
+    return this.signer.sign(this.preambles.signedBytes(kind, body));
   }
 
   /** A frame with a signature made before, perhaps by another: the signature does not cover the attachment. */
@@ -133,9 +146,9 @@ export class Opener {
     return frame.kind === kind ? this.checkOrigin(frame) : 'wrong-channel';
   }
 
-  /** Whether the signer that the frame names has signed it. */
-  verify({ kind, signer, body, signature }: Pick<Frame, 'kind' | 'signer' | 'body' | 'signature'>): boolean {
-    const message = this.preambles.before(kind, body);
+  /** Whether the signer that the frame names has signed it. `digest` is its body's SHA-256, where that is known. */
+  verify({ kind, signer, body, signature }: Signed, digest?: Digest): boolean {
+    const message = this.preambles.signedBytes(kind, body, digest);
     if (signer !== gatewaySigner) return this.verifier.verifyReplica(replicaIndex(signer), message, signature);
     const credential = decoded(() => readCredential(new Reader(body)));
     return credential !== 'malformed-frame' && this.verifier.verifyGateway(credential, message, signature);

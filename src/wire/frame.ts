@@ -10,8 +10,8 @@ import { kindOf, type Kind } from './kinds.js';
  *     u8 version ‖ u8 kind ‖ 8 bytes of the genesis digest ‖ u64 epoch ‖ u16 signer
  *     ‖ u32 length ‖ body ‖ 64 bytes signature ‖ u32 length ‖ attachment
  *
- * The signature covers preamble(kind) ‖ body, where the preamble holds the domain tag, the whole genesis digest, the
- * epoch and the kind (rule 6). `signer` only says whose key to try. An attachment (a batch, a list of leaves) is bound
+ * The signature covers preamble(kind) ‖ body, of a bundle preamble(kind) ‖ SHA-256(body), where the preamble holds the domain tag, the
+ * whole genesis digest, the epoch and the kind (rule 6). `signer` only says whose key to try. An attachment (a batch, a list of leaves) is bound
  * by a digest in the body. The eight bytes let a stranger's frame be refused before any cryptography (rule 8).
  */
 export interface Frame {
@@ -26,7 +26,7 @@ export interface Frame {
   readonly bytes: Buffer;
 }
 
-const version = 1;
+const version = 2;
 export const gatewaySigner = 0xffff;
 const clusterTagBytes = 8;
 /** Bytes of a frame beside its body and its attachment. */

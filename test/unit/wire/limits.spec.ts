@@ -257,7 +257,7 @@ describe('frames and packets', () => {
   });
 
   it.each([
-    ['another version', 0, 2, 'unknown-version'],
+    ['another version', 0, 1, 'unknown-version'],
     ['no kind', 1, 200, 'unknown-kind'],
     ["genesis, which founders sign and nobody's frame carries", 1, 0, 'unknown-kind'],
     ["another cluster's tag", 2, 0xff, 'wrong-cluster'],
