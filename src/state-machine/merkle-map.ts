@@ -3,13 +3,16 @@ import { digest, type Digest } from '../pbft/types.js';
 import { bucketCount, bucketOf, hashOfBucket, HashTree, TreeView, type Pages } from './hash-tree.js';
 
 /**
- * Written buckets that may wait for the digest to be hashed: what is written again and again is hashed once for each checkpoint, and no
- * checkpoint has more than these to hash, about 2 ms.
+ * Written items and buckets that may wait for the digest to be hashed: what is written again and again is hashed once for each
+ * checkpoint, and no checkpoint has more than these to hash, about 2 ms.
  */
-const unhashedMax = 1024;
+const unhashedByDefault = 1024;
 
-/** Keys whose buckets are remembered. */
-const knownKeysMax = 16_384;
+/** An item that was written over, and is not in its bucket yet. */
+interface Overwriting<I extends Item> {
+  readonly bucket: number;
+  item: I;
+}
 
 /** One thing in a map. Never changed once it is made: snapshots share it. */
 export interface Item {
@@ -30,8 +33,11 @@ export interface Item {
 export class MerkleMap<I extends Item> {
   /** Each bucket's items in the order of their keys (by UTF-16 code units). */
   private readonly buckets = Array.from({ length: bucketCount }, (): I[] => []);
-  /** The buckets of keys that were looked for lately: finding one again costs no hash. */
-  private readonly bucketOfKey = new Map<string, number>();
+  /**
+   * What was written over items that are there, the first written first: their buckets hold what they held. Most writes are to keys that
+   * were written shortly before, and find here, in one place, what else is spread over the memory.
+   */
+  private readonly overwritten = new Map<string, Overwriting<I>>();
   private readonly tree = new HashTree();
   /** Buckets that were written since they were last hashed, the first written first, */
   private readonly dirty = new Set<number>();
@@ -41,6 +47,9 @@ export class MerkleMap<I extends Item> {
   private readonly snapshots: MerkleSnapshot<I>[] = [];
   private bytesHeld = 0;
   private count = 0;
+
+  /** @param unhashedMax written items and buckets that may wait for the digest to be hashed */
+  constructor(private readonly unhashedMax = unhashedByDefault) {}
 
   /** Bytes of all items. */
   get bytes(): number {
@@ -54,42 +63,46 @@ export class MerkleMap<I extends Item> {
 
   /** So many buckets at most were written since the last digest: what the next one costs. */
   get changedBuckets(): number {
-    return this.dirty.size + this.hashed.size;
+    return this.overwritten.size + this.dirty.size + this.hashed.size;
   }
 
   get(key: string): I | undefined {
-    const items = this.bucket(this.find(key));
-    const item = items[rankOf(items, key)];
-    return item?.key === key ? item : undefined;
+    const over = this.overwritten.get(key);
+    if (over !== undefined) return over.item;
+    return itemIn(this.bucket(bucketOf(key)), key);
   }
 
   /** How many items share this key's bucket, its own included if it is there. */
   sizeOfBucketOf(key: string): number {
-    return this.bucket(this.find(key)).length;
+    return this.bucket(bucketOf(key)).length;
   }
 
   set(item: I): void {
-    const bucket = this.find(item.key);
-    const items = this.toBeWritten(bucket);
-    const rank = rankOf(items, item.key);
-    const before = items[rank];
-    if (before?.key === item.key) {
-      items[rank] = item;
-      this.bytesHeld -= before.bytes;
-    } else {
-      items.splice(rank, 0, item);
-      this.count++;
+    const over = this.overwritten.get(item.key);
+    if (over !== undefined) {
+      this.bytesHeld += item.bytes - over.item.bytes;
+      over.item = item;
+      return;
     }
-    this.bytesHeld += item.bytes;
+    const bucket = bucketOf(item.key);
+    const before = itemIn(this.bucket(bucket), item.key);
+    this.bytesHeld += item.bytes - (before?.bytes ?? 0);
+    if (before !== undefined) {
+      this.overwritten.set(item.key, { bucket, item });
+      return;
+    }
+    const items = this.toBeWritten(bucket);
+    items.splice(rankOf(items, item.key), 0, item);
+    this.count++;
   }
 
   /** @returns whether it was there. */
   delete(key: string): boolean {
-    const bucket = this.find(key);
-    const rank = rankOf(this.bucket(bucket), key);
-    const before = this.bucket(bucket)[rank];
-    if (before?.key !== key) return false;
-    this.toBeWritten(bucket).splice(rank, 1);
+    const before = this.get(key);
+    if (before === undefined) return false;
+    this.overwritten.delete(key);
+    const items = this.toBeWritten(bucketOf(key));
+    items.splice(rankOf(items, key), 1);
     this.bytesHeld -= before.bytes;
     this.count--;
     return true;
@@ -97,12 +110,14 @@ export class MerkleMap<I extends Item> {
 
   /** All items, in no particular order. */
   *items(): Generator<I, undefined, undefined> {
+    this.putIntoBucketsAllBut(0);
     for (const items of this.buckets) yield* items;
     return undefined;
   }
 
   /** A bucket's items in the order of their keys (by UTF-16 code units). */
   itemsOf(bucket: number): readonly I[] {
+    this.putIntoBucketsAllBut(0);
     return this.bucket(bucket).slice();
   }
 
@@ -111,7 +126,7 @@ export class MerkleMap<I extends Item> {
    * few, and the nodes above all of them, most of which several buckets share.
    */
   hashAhead(): void {
-    this.hashAllBut(unhashedMax);
+    this.hashAllBut(this.unhashedMax);
   }
 
   /** The root over all buckets. Costs about the number of items in the buckets written since they were last hashed. */
@@ -156,7 +171,7 @@ export class MerkleMap<I extends Item> {
       const items = kept.get(bucket);
       if (items !== undefined) return items;
     }
-    return this.itemsOf(bucket);
+    return this.bucket(bucket).slice(); // what was written over since is not in it yet
   }
 
   /** For a snapshot's own use. */
@@ -170,6 +185,7 @@ export class MerkleMap<I extends Item> {
   }
 
   private hashAllBut(left: number): void {
+    this.putIntoBucketsAllBut(left);
     for (const bucket of this.dirty) {
       if (this.dirty.size <= left) return;
       this.hashed.set(bucket, hashOfBucket(this.bucket(bucket)));
@@ -177,14 +193,13 @@ export class MerkleMap<I extends Item> {
     }
   }
 
-  private find(key: string): number {
-    let bucket = this.bucketOfKey.get(key);
-    if (bucket === undefined) {
-      bucket = bucketOf(key);
-      if (this.bucketOfKey.size >= knownKeysMax) this.bucketOfKey.clear();
-      this.bucketOfKey.set(key, bucket);
+  private putIntoBucketsAllBut(left: number): void {
+    for (const [key, { bucket, item }] of this.overwritten) {
+      if (this.overwritten.size <= left) return;
+      const items = this.toBeWritten(bucket);
+      items[rankOf(items, key)] = item;
+      this.overwritten.delete(key);
     }
-    return bucket;
   }
 
   private bucket(bucket: number): I[] {
@@ -210,8 +225,13 @@ export class MerkleMap<I extends Item> {
   /** Before a bucket is written. Only the youngest snapshot needs to keep it: older ones look there, too. */
   private keepForSnapshots(bucket: number): void {
     const youngest = this.snapshots[this.snapshots.length - 1];
-    if (youngest !== undefined && !youngest.kept.has(bucket)) youngest.kept.set(bucket, this.itemsOf(bucket));
+    if (youngest !== undefined && !youngest.kept.has(bucket)) youngest.kept.set(bucket, this.bucket(bucket).slice());
   }
+}
+
+function itemIn<I extends Item>(items: readonly I[], key: string): I | undefined {
+  const item = items[rankOf(items, key)];
+  return item?.key === key ? item : undefined;
 }
 
 /** Where a key's item is among items in the order of their keys, or would be. */

@@ -67,8 +67,8 @@ function expectContent(snapshot: MerkleSnapshot<Item>, content: Content): void {
 
 describe('a Merkle map', () => {
   it('and all its snapshots are what a plain map and its copies are, whatever is written, frozen, let go and put back', () => {
-    const property = fc.property(fc.array(someStep, { maxLength: 40 }), (steps) => {
-      const map = new MerkleMap<Item>();
+    const property = fc.property(fc.array(someStep, { maxLength: 40 }), fc.nat(3), (steps, unhashedMax) => {
+      const map = new MerkleMap<Item>(unhashedMax);
       let model = new Map<string, Item>();
       const frozen: { readonly snapshot: MerkleSnapshot<Item>; readonly content: Content }[] = [];
       for (const step of steps) {
