@@ -1,8 +1,6 @@
 /** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
-const utf8 = new TextEncoder();
-
 /**
  * The one text of a JSON value: RFC 8785 (keys in the order of their UTF-16 units, shortest numbers, no white space).
  * Members that are undefined are left out.
@@ -43,14 +41,29 @@ function written(value: unknown): string {
   return text;
 }
 
+type Members = Record<string, unknown>;
+
 function writtenObject(value: object): string {
   if ('toJSON' in value && typeof value.toJSON === 'function') return written((value.toJSON as () => unknown)());
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  members.sort(([a], [b]) => (a < b ? -1 : 1));
+  const keys = Object.keys(value).sort(); // by UTF-16 units
   // A copy with its members in order does for most; JavaScript puts whole numbers first, whatever order they come in.
-  const copy: unknown = Object.fromEntries(members);
-  if (isInOrder(copy)) return JSON.stringify(copy);
+  const copy = copyInOrder(value as Members, keys);
+  if (copy !== undefined && isInOrder(copy)) return JSON.stringify(copy);
+  const members = keys
+    .map((key) => [key, (value as Members)[key]] as const)
+    .filter(([, member]) => member !== undefined);
   return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${written(member)}`).join()}}`;
+}
+
+/** The members that are defined, if a plain assignment makes members of them all. */
+function copyInOrder(value: Members, keys: readonly string[]): Members | undefined {
+  const copy: Members = {};
+  for (const key of keys) {
+    if (key === '__proto__') return undefined;
+    const member = value[key];
+    if (member !== undefined) copy[key] = member;
+  }
+  return copy;
 }
 
 function isWellFormed(value: unknown): boolean {
@@ -61,5 +74,5 @@ function isWellFormed(value: unknown): boolean {
 
 /** The one encoding of a JSON value: the UTF-8 bytes of its RFC 8785 text. Operations and results travel so. */
 export function canonicalJsonBytes(value: Json): Uint8Array {
-  return utf8.encode(canonicalJson(value));
+  return Buffer.from(canonicalJson(value)); // a TextEncoder takes three times as long
 }

@@ -35,9 +35,22 @@ describe('canonical JSON (RFC 8785)', () => {
       '{"\u{1f600}":2,"\ufb33":1}',
     ],
     ['a key that every object seems to have', JSON.parse('{"__proto__":1}'), '{"__proto__":1}'],
+    ['such a key out of order', JSON.parse('{"a":2,"__proto__":{"c":1,"b":2}}'), '{"__proto__":{"b":2,"c":1},"a":2}'],
+    [
+      'members out of order in members out of order',
+      { b: { d: [{ f: 1, e: 2 }], c: 3 }, a: 4 },
+      '{"a":4,"b":{"c":3,"d":[{"e":2,"f":1}]}}',
+    ],
+    ['keys that JavaScript puts in an order of its own, out of order', { b: 1, 10: 2, '-': 3 }, '{"-":3,"10":2,"b":1}'],
+    [
+      'a member out of order that has a text of its own',
+      { b: new Date(0), a: 1 },
+      '{"a":1,"b":"1970-01-01T00:00:00.000Z"}',
+    ],
     ['minus nought', [-0], '[0]'],
     ['text that looks like an escaped surrogate', '\\ud800', '"\\\\ud800"'],
     ['members that are not there', { b: undefined, a: 1 }, '{"a":1}'],
+    ['only members that are not there', { b: undefined, a: undefined }, '{}'],
   ])('writes %s', (_, value, text) => {
     expect(canonicalJson(value as Json)).toBe(text);
   });
@@ -47,6 +60,8 @@ describe('canonical JSON (RFC 8785)', () => {
     ['a function', { a: () => 1 }],
     ['a function out of order', { b: () => 1, a: 1 }],
     ['infinity', [Infinity]],
+    ['NaN out of order', { b: NaN, a: 1 }],
+    ['half a pair out of order', { b: '\ud800', a: 1 }],
     ['half a pair', '\ud800'],
     ['a key of half a pair', { '\udc00': 1 }],
   ])('refuses %s', (_, value) => {
