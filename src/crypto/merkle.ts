@@ -46,6 +46,8 @@ export class MerkleTree {
   private readonly nodes: Buffer;
   /** How many nodes each level has. */
   private readonly widths: number[] = [];
+  /** The nodes that were asked for in hexadecimal: most are on the paths of many leaves. */
+  private texts: (string | undefined)[] | undefined;
 
   /** @param leafHashes one after the other, 32 bytes each */
   constructor(leafHashes: Buffer) {
@@ -82,7 +84,12 @@ export class MerkleTree {
 
   /** The same, each in hexadecimal. @throws {RangeError} when there is no such leaf */
   pathInHex(index: number): string[] {
-    return this.siblings(index).map((start) => this.nodes.toString('hex', start, start + hashBytes));
+    return this.siblings(index).map((start) => this.textAt(start));
+  }
+
+  private textAt(start: number): string {
+    this.texts ??= Array<string | undefined>(this.nodes.length / hashBytes);
+    return (this.texts[start / hashBytes] ??= this.nodes.toString('hex', start, start + hashBytes));
   }
 
   /** Where the nodes of a path begin. */

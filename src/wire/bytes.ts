@@ -91,7 +91,9 @@ export class Reader {
   list<T>(countMax: number, item: () => T): T[] {
     const count = this.u16();
     demand(count <= countMax, 'list too long');
-    return Array.from({ length: count }, item);
+    const items: T[] = [];
+    for (let index = 0; index < count; index++) items.push(item());
+    return items;
   }
 
   /** Goes on behind the next `length` bytes. @returns where they begin */

@@ -88,6 +88,21 @@ describe('Merkle tree (RFC 6962)', () => {
     );
   });
 
+  it('has the same paths in hexadecimal, whichever was asked for before', () => {
+    fc.assert(
+      fc.property(someLeaves, (hashes) => {
+        const tree = treeOver(hashes);
+        for (const order of [hashes.keys(), [...hashes.keys()].reverse()]) {
+          for (const index of order) {
+            expect(tree.pathInHex(index)).toEqual(inclusionPath(hashes, index).map((node) => node.toString('hex')));
+          }
+        }
+      }),
+      { numRuns: 20 },
+    );
+    expect(() => treeOver([leafHash(Buffer.alloc(1))]).pathInHex(1)).toThrow(RangeError);
+  });
+
   it('leads nowhere with a path that is too long or too short', () => {
     fc.assert(
       fc.property(treeAndIndex, ({ hashes, index }) => {

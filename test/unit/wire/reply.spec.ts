@@ -124,6 +124,20 @@ describe('replies', () => {
     expect(executedIn(encodeReplyAttachments(replies, own)[0]!, statement)).toEqual(own);
   });
 
+  it('have the digests of their results, whether or not those are what came before', () => {
+    const { items } = batchOf(8, 0);
+    const long = [Buffer.alloc(2_000, 1), Buffer.alloc(2_000, 2)] as const;
+    const results = ['a', 'a', 'b', long[0], long[0], long[1], 'b', 'a'].map((result) => Buffer.from(result));
+    const given = items.map((item, index) => ({ ...item, result: results[index]! }));
+    const leaves = given.map(({ requestDigest, result }) => ({ requestDigest, resultDigest: sha256(result) }));
+    const statement = { view: view(0), sequence: sequence(1), size: 8, root: proveReplies(leaves).root };
+    const replies = encodeReplyAttachments({ statement, leaves }, given).flatMap((attachment) => {
+      return decodeReplyAttachment(attachment, statement);
+    });
+    expect(replies.map(({ executed }) => executed)).toEqual(given);
+    expect(replies.map(({ resultDigest }) => resultDigest)).toEqual(results.map(sha256));
+  });
+
   it('are spread over as many frames as large results need, each bound to the same statement', () => {
     const { replies, items } = batchOf(40, limits.resultBytesMax);
     const statement = decodeReplyBody(encodeReplyBody(replies.statement));
