@@ -19,20 +19,21 @@ import { decodeQueryReply, decodeStatus, encodeQuery } from '../wire/service.js'
 import { Bundler } from './bundler.js';
 import type { AgreedBatch, ClusterClient, ClusterStatus, QueryAnswer, SubmitOptions } from './cluster-client.js';
 import { BatchFinder } from './batch-finder.js';
-import { clientOfKey } from './idempotency-keys.js';
+import { assertIdempotencyKey, clientOfKey } from './idempotency-keys.js';
 import { KeyedReplies } from './keyed-replies.js';
+import { noQuorum } from './no-quorum.js';
 import { ProofFinder } from './proof-finder.js';
 import { QueryRound } from './query-round.js';
 import { ReplicaWatch } from './replica-watch.js';
 import { ReplyReader } from './reply-reader.js';
 import { keyedTimestamp } from '../wire/bundle.js';
 import { Submission } from './submission.js';
+import { Submissions } from './submissions.js';
 
 /** How often deadlines and re-sending are looked at, milliseconds. */
 export const clientTickMs = 25;
 /** A read waits so long for matching answers before it is ordered instead. */
 const queryPatienceMs = 250;
-const keyCharactersMax = 256;
 
 export interface BusClientOptions {
   readonly membership: Membership;
@@ -70,7 +71,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   private readonly bundler: Bundler;
   private readonly finder: BatchFinder;
   private readonly prover: ProofFinder;
-  private readonly submissions = new Map<string, Submission>();
+  private readonly submissions: Submissions;
   /** By nonce, each with the SHA-256 of its QUERY's body. */
   private readonly queries = new Map<number, { readonly round: QueryRound; readonly question: string }>();
   private readonly keyed = new KeyedReplies();
@@ -83,6 +84,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   constructor(private readonly options: BusClientOptions) {
     const { membership, credential, publisher } = options;
     const context = { genesisDigest: membership.digest, epoch: membership.epoch, n: membership.n };
+    this.submissions = new Submissions(credential.name);
     this.watch = new ReplicaWatch(membership);
     this.opener = new Opener(context, options.verifier);
     this.sealer = new Sealer(context, options.signer, gatewaySigner);
@@ -106,37 +108,12 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     return this.submissions.size;
   }
 
-  async submit(operation: Json, options: SubmitOptions = {}): Promise<Reply> {
-    this.assertOpen();
-    const bytes = canonicalJsonBytes(operation);
-    if (bytes.length > limits.operationBytesMax) {
-      const message = `an operation has at most ${limits.operationBytesMax} bytes`;
-      throw new QuorateError('request-too-large', message, { limit: limits.operationBytesMax });
-    }
-    const { client, timestamp } = this.nameRequest(options.idempotencyKey);
-    const name = `${client}\n${timestamp}`;
-    const answered = this.keyed.find(client, bytes);
-    if (answered !== undefined) return answered;
-    const pending = this.submissions.get(name);
-    if (pending !== undefined) return this.join(pending, bytes);
-    if (this.submissions.size >= this.options.inFlightMax) {
-      throw new QuorateError('overloaded', 'too many requests are in flight', { limit: this.options.inFlightMax });
-    }
-    const startedAt = this.options.now();
-    const deadline = startedAt + (options.deadlineMs ?? this.options.deadlineMs);
-    const submission = new Submission(client, timestamp, bytes, startedAt, deadline, this.options.membership);
-    this.submissions.set(name, submission);
-    this.bundler.add(submission);
-    this.scheduleFlush();
+  /** Not an async function: so many requests wait at once that what each of them holds is felt. */
+  submit(operation: Json, options: SubmitOptions = {}): Promise<Reply> {
     try {
-      const reply = await submission.promise;
-      this.bundler.onAnswered(this.options.now() - startedAt);
-      if (options.idempotencyKey !== undefined) this.keyed.keep(client, bytes, reply);
-      return reply;
-    } finally {
-      this.submissions.delete(name);
-      if (this.bundler.isHolding) this.scheduleFlush();
-      if (this.submissions.size === 0) this.drained?.();
+      return this.begin(operation, options);
+    } catch (error) {
+      return rejected(error as Error);
     }
   }
 
@@ -197,9 +174,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     if (this.bundler.isHolding) this.bundler.flush(now);
     this.finder.tick(now);
     this.prover.tick(now);
-    for (const submission of this.submissions.values()) {
-      if (submission.deadline <= now) submission.fail(this.failure(submission));
-    }
+    for (const submission of this.submissions.overdue(now)) submission.fail(this.failure(submission));
     for (const { round } of this.queries.values()) if (round.deadline <= now) round.giveUp();
   }
 
@@ -219,6 +194,42 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   onDisconnected(): void {
     // `connected` says so; what waits is sent again when the connection stands
   }
+
+  /** @throws {QuorateError} */
+  private begin(operation: Json, options: SubmitOptions): Promise<Reply> {
+    this.assertOpen();
+    const bytes = canonicalJsonBytes(operation);
+    if (bytes.length > limits.operationBytesMax) {
+      const message = `an operation has at most ${limits.operationBytesMax} bytes`;
+      throw new QuorateError('request-too-large', message, { limit: limits.operationBytesMax });
+    }
+    const { client, timestamp } = this.nameRequest(options.idempotencyKey);
+    const answered = this.keyed.find(client, bytes);
+    if (answered !== undefined) return Promise.resolve(answered);
+    const pending = this.submissions.find({ client, timestamp });
+    if (pending !== undefined) return joined(pending, bytes);
+    if (this.submissions.size >= this.options.inFlightMax) {
+      throw new QuorateError('overloaded', 'too many requests are in flight', { limit: this.options.inFlightMax });
+    }
+    const { membership, now } = this.options;
+    const startedAt = now();
+    const deadline = startedAt + (options.deadlineMs ?? this.options.deadlineMs);
+    const submission = new Submission(client, timestamp, bytes, startedAt, deadline, membership, this.onSettled);
+    this.submissions.add(submission);
+    this.bundler.add(submission);
+    this.scheduleFlush();
+    return submission.promise;
+  }
+
+  private readonly onSettled = (submission: Submission, reply?: Reply): void => {
+    this.submissions.delete(submission);
+    if (reply !== undefined) {
+      this.bundler.onAnswered(this.options.now() - submission.startedAt);
+      if (!this.submissions.isOwn(submission)) this.keyed.keep(submission.client, submission.operation, reply);
+    }
+    if (this.bundler.isHolding) this.scheduleFlush();
+    if (this.submissions.size === 0) this.drained?.();
+  };
 
   private onFrame(frame: Frame): void {
     switch (frame.kind) {
@@ -243,24 +254,24 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   }
 
   private onReply(frame: Frame): void {
-    const contents = this.reader.read(frame, (request) => this.awaited(request) !== undefined);
-    if (contents === undefined) return;
-    const { statement, replies } = contents;
-    const awaited = replies.flatMap((reply) => {
-      const submission = this.awaited(reply.executed);
-      return submission === undefined ? [] : [{ submission, reply }];
-    });
+    const contents = this.reader.read(frame, this.isAwaited);
     // Once a request has its f+1 replies the others need no look at their signatures.
-    if (awaited.length === 0 || !this.opener.verify(frame)) return;
-    for (const { submission, reply } of awaited) {
-      submission.add({ replica: frame.signer, signature: frame.signature, statement, reply });
+    if (contents?.replies.some(({ executed }) => this.isAwaited(executed)) !== true || !this.opener.verify(frame))
+      return;
+    const { statement, replies } = contents;
+    const signature = frame.signature.toString('base64');
+    let isOver = true;
+    for (const reply of replies) {
+      const submission = this.submissions.find(reply.executed);
+      submission?.add({ replica: frame.signer, signature, statement, reply });
+      isOver &&= this.submissions.isOwn(reply.executed) && submission?.isSettled !== false;
     }
+    if (isOver) this.reader.finish(frame);
   }
 
-  private awaited({ client, timestamp }: Pick<Request, 'client' | 'timestamp'>): Submission | undefined {
-    const submission = this.submissions.get(`${client}\n${timestamp}`);
-    return submission?.isSettled === false ? submission : undefined;
-  }
+  private readonly isAwaited = (request: Pick<Request, 'client' | 'timestamp'>): boolean => {
+    return this.submissions.find(request)?.isSettled === false;
+  };
 
   private onStatus(frame: Frame): void {
     const status = decoded(() => decodeStatus(frame.body));
@@ -277,14 +288,6 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     asked.round.add(frame.signer, reply);
   }
 
-  /** A second submission under a key that is being executed gets the first one's reply. */
-  private async join(pending: Submission, operation: Uint8Array): Promise<Reply> {
-    if (Buffer.compare(pending.operation, operation) !== 0) {
-      throw new QuorateError('idempotency-conflict', 'this Idempotency-Key is in use for another operation');
-    }
-    return pending.promise;
-  }
-
   /** The read as an operation in the total order: always linearizable, at the price of an agreement. */
   private async readInOrder(query: Json, deadlineMs: number): Promise<QueryAnswer> {
     const { result, sequence, receipt } = await this.submit(query, { deadlineMs });
@@ -295,9 +298,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
 
   private nameRequest(key: string | undefined): { client: string; timestamp: number } {
     if (key === undefined) return { client: this.options.credential.name, timestamp: this.options.timestamps.next() };
-    if (key.length === 0 || key.length > keyCharactersMax) {
-      throw new QuorateError('invalid-request', `an Idempotency-Key has 1 to ${keyCharactersMax} characters`);
-    }
+    assertIdempotencyKey(key);
     return { client: clientOfKey(key), timestamp: keyedTimestamp };
   }
 
@@ -329,18 +330,14 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   }
 
   private noQuorum(since: number, repliers: readonly number[], what: string): QuorateError {
-    const { membership } = this.options;
-    const nameOf = (replica: number): string => membership.replicas[replica]?.name ?? '';
-    const answered = new Set([...this.watch.heardSince(since), ...repliers]);
-    const silent = membership.replicas.filter((_, index) => !answered.has(index)).map(({ name }) => name);
-    const names = [...answered].sort((a, b) => a - b).map(nameOf);
-    const message = `${what} within the deadline; heard from ${names.join(', ') || 'nobody'}, the request may still commit`;
-    return new QuorateError('no-quorum', message, {
-      answered: names,
-      silent,
-      replied: repliers.map(nameOf),
-      quorum: membership.q,
-      mayStillCommit: true,
-    });
+    return noQuorum(this.options.membership, this.watch.heardSince(since), repliers, what);
   }
 }
+
+/** A second submission under a key that is being executed gets the first one's reply. */
+function joined(pending: Submission, operation: Uint8Array): Promise<Reply> {
+  if (Buffer.compare(pending.operation, operation) === 0) return pending.promise;
+  throw new QuorateError('idempotency-conflict', 'this Idempotency-Key is in use for another operation');
+}
+
+const rejected = (error: Error): Promise<never> => Promise.reject(error);

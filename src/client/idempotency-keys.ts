@@ -1,4 +1,13 @@
 import { createHash } from 'node:crypto';
+import { QuorateError } from '../errors.js';
+
+const keyCharactersMax = 256;
+
+/** @throws {QuorateError} `invalid-request` for what is no idempotency key */
+export function assertIdempotencyKey(key: string): void {
+  if (key.length > 0 && key.length <= keyCharactersMax) return;
+  throw new QuorateError('invalid-request', `an Idempotency-Key has 1 to ${keyCharactersMax} characters`);
+}
 
 /** The client that a request under this idempotency key belongs to: one of its own, so that it is executed once everywhere. */
 export function clientOfKey(idempotencyKey: string): string {

@@ -15,14 +15,20 @@ type RequestName = Pick<Request, 'client' | 'timestamp'>;
 const knownMax = 64;
 const knownBytesMax = 16 * 1024 * 1024;
 
+interface KnownAttachment {
+  readonly attachment: Buffer;
+  /** `undefined` once nobody waits for any of it. */
+  contents: ReadReplies | undefined;
+}
+
 /** Takes reply frames apart. All replicas say the same of a batch, to the byte: that is decoded and hashed once. */
 export class ReplyReader {
-  private readonly known = new Map<string, { readonly attachment: Buffer; readonly contents: ReadReplies }>();
+  private readonly known = new Map<string, KnownAttachment>();
   private bytes = 0;
 
   /** What the frame says to those who wait for it, if it is well-formed; its signature is not looked at. */
   read({ body, attachment }: Frame, isAwaited: (request: RequestName) => boolean): ReadReplies | undefined {
-    const name = body.toString('latin1');
+    const name = nameOf(body);
     const known = this.known.get(name);
     if (known?.attachment.equals(attachment) === true) return known.contents;
     const contents = decoded(() => {
@@ -41,8 +47,19 @@ export class ReplyReader {
     return contents;
   }
 
+  /** Nobody waits, or will wait, for what the frame says: its contents are let go, and other replicas' frames of it passed over. */
+  finish({ body, attachment }: Frame): void {
+    const known = this.known.get(nameOf(body));
+    if (known?.attachment.equals(attachment) === true) known.contents = undefined;
+  }
+
   private forget(name: string): void {
     this.bytes -= this.known.get(name)?.attachment.length ?? 0;
     this.known.delete(name);
   }
+}
+
+/** All that was signed, the root of the replies too. */
+function nameOf(body: Buffer): string {
+  return body.toString('latin1');
 }

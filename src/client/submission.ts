@@ -8,7 +8,8 @@ import type { ProvenReply } from '../wire/reply.js';
 /** One replica's verified reply to one request. */
 export interface ReplicaReply {
   readonly replica: number;
-  readonly signature: Buffer;
+  /** Base64, as receipts have it. */
+  readonly signature: string;
   readonly statement: ReplyStatement;
   readonly reply: ProvenReply;
 }
@@ -19,7 +20,7 @@ export class Submission {
   private resolve!: (reply: Reply) => void;
   private reject!: (error: QuorateError) => void;
   /** One reply of each replica: the first counts (rule 13). */
-  private readonly replies: ReplicaReply[] = [];
+  private replies: readonly ReplicaReply[] = [];
   isSettled = false;
 
   constructor(
@@ -30,6 +31,8 @@ export class Submission {
     readonly startedAt: number,
     readonly deadline: number,
     private readonly membership: Membership,
+    /** Told once, when this is settled: with the reply, if there is one. */
+    private readonly onSettled: (submission: Submission, reply?: Reply) => void = () => undefined,
   ) {
     this.promise = new Promise((resolve, reject) => {
       this.resolve = resolve;
@@ -45,22 +48,25 @@ export class Submission {
   /** Counts a verified reply; settles on the f+1st that says the same. */
   add(reply: ReplicaReply): void {
     if (this.isSettled || this.replies.some(({ replica }) => replica === reply.replica)) return;
-    this.replies.push(reply);
+    this.replies = [...this.replies, reply];
     const same = this.replies.filter((other) => saySame(other, reply));
     if (same.length <= this.membership.f) return;
-    this.isSettled = true;
-    if (reply.reply.executed.operationDigest === sha256(this.operation)) this.resolve(this.replyOf(reply, same));
-    else this.reject(new QuorateError('idempotency-conflict', 'this Idempotency-Key was used for another operation'));
+    if (reply.reply.executed.operationDigest === sha256(this.operation)) this.succeed(reply, same);
+    else this.fail(new QuorateError('idempotency-conflict', 'this Idempotency-Key was used for another operation'));
   }
 
   fail(error: QuorateError): void {
     if (this.isSettled) return;
     this.isSettled = true;
     this.reject(error);
+    this.onSettled(this);
   }
 
-  private replyOf({ reply, statement }: ReplicaReply, same: readonly ReplicaReply[]): Reply {
-    return buildReply({ membership: this.membership, statement, reply, signatures: same });
+  private succeed({ reply, statement }: ReplicaReply, signatures: readonly ReplicaReply[]): void {
+    this.isSettled = true;
+    const built = buildReply({ membership: this.membership, statement, reply, signatures });
+    this.resolve(built);
+    this.onSettled(this, built);
   }
 }
 

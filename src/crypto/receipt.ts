@@ -49,8 +49,8 @@ export interface ReplyParts {
   readonly statement: ReplyStatement;
   /** One of the batch's. */
   readonly reply: ProvenReply;
-  /** At least f+1. */
-  readonly signatures: readonly { readonly replica: number; readonly signature: Buffer }[];
+  /** At least f+1, in base64: all replies of a batch have the same, so that they are encoded once for all of them. */
+  readonly signatures: readonly { readonly replica: number; readonly signature: string }[];
 }
 
 /** The reply to one request with its receipt. */
@@ -70,12 +70,14 @@ export function buildReply({ membership, statement, reply, signatures }: ReplyPa
     requestDigest,
     resultDigest,
     proof: { index, size, path: reply.path() },
-    signatures: ordered.map(({ replica, signature }) => {
-      return { replica: nameOf(membership, replica), signature: signature.toString('base64') };
-    }),
+    signatures: ordered.map(({ replica, signature }) => ({ replica: nameOf(membership, replica), signature })),
   };
-  const result = JSON.parse(Buffer.from(executed.result).toString('utf8')) as Json;
+  const result = JSON.parse(textOf(executed.result)) as Json;
   return { id: requestDigest, client, timestamp, view, sequence, result, receipt };
+}
+
+function textOf({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('utf8');
 }
 
 function nameOf({ replicas }: Membership, replica: number): string {

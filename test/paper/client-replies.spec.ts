@@ -8,7 +8,7 @@ import { genuine, type Genuine } from '../vectors/genuine.js';
 
 /** What replica `replica` replies to the genuine request; signatures are verified before a reply is counted. */
 function replyOf(replica: number, { said, proven }: Genuine, changes: Partial<ReplicaReply> = {}): ReplicaReply {
-  return { replica, signature: Buffer.alloc(64, replica), statement: said, reply: proven, ...changes };
+  return { replica, signature: `signature of ${replica}`, statement: said, reply: proven, ...changes };
 }
 
 function submission({ membership, proven, operation }: Genuine, asked: unknown = operation): Submission {

@@ -54,7 +54,7 @@ export function genuine({ n, size, index, result = { ok: true }, ...rest }: Genu
   const statement = replyStatement(membership, said);
   const signers = rest.signers ?? membership.f + 1;
   const signatures = cluster.identities
-    .map(({ privateKey }, replica) => ({ replica, signature: sign(privateKey, statement) }))
+    .map(({ privateKey }, replica) => ({ replica, signature: sign(privateKey, statement).toString('base64') }))
     .slice(-signers);
   const item = items[index];
   const operation = operations[index];

@@ -35,5 +35,5 @@ export function replyOf(replica: number, said: Said = {}): ReplicaReply {
   const statement: ReplyStatement = { ...place, size: leaves.length, root: proveReplies(leaves).root };
   const [attachment] = encodeReplyAttachments({ statement, leaves }, [items[before]!]);
   const [reply] = decodeReplyAttachment(attachment!, statement);
-  return { replica, signature: Buffer.alloc(64, replica), statement, reply: reply! };
+  return { replica, signature: `signature of ${replica}`, statement, reply: reply! };
 }

@@ -40,7 +40,7 @@ function genuineReply(operation: Json, key: string, result: Json = { ok: true })
     },
     signatures: [0, 1].map((replica) => ({
       replica,
-      signature: sign(testCluster(4).identities[replica]!.privateKey, signed),
+      signature: sign(testCluster(4).identities[replica]!.privateKey, signed).toString('base64'),
     })),
   });
 }
