@@ -47,12 +47,23 @@ export class Submission {
 
   /** Counts a verified reply; settles on the f+1st that says the same. */
   add(reply: ReplicaReply): void {
-    if (this.isSettled || this.replies.some(({ replica }) => replica === reply.replica)) return;
+    if (this.isSettled || this.hasReplied(reply.replica)) return;
     this.replies = [...this.replies, reply];
-    const same = this.replies.filter((other) => saySame(other, reply));
+    if (this.replies.length <= this.membership.f) return;
+    const same = this.sayingTheSame(reply);
     if (same.length <= this.membership.f) return;
     if (reply.reply.executed.operationDigest === sha256(this.operation)) this.succeed(reply, same);
     else this.fail(new QuorateError('idempotency-conflict', 'this Idempotency-Key was used for another operation'));
+  }
+
+  private hasReplied(replica: number): boolean {
+    for (const reply of this.replies) if (reply.replica === replica) return true;
+    return false;
+  }
+
+  private sayingTheSame(reply: ReplicaReply): readonly ReplicaReply[] {
+    const isSame = (other: ReplicaReply): boolean => saySame(other, reply);
+    return this.replies.every(isSame) ? this.replies : this.replies.filter(isSame); // mostly all do
   }
 
   fail(error: QuorateError): void {

@@ -2,6 +2,7 @@ import type { ReplyStatement } from '../pbft/effects.js';
 import { Writer } from '../wire/bytes.js';
 import type { Json } from '../wire/json.js';
 import { encodeReplyBody, type ProvenReply } from '../wire/reply.js';
+import { sortFew } from '../wire/sort-few.js';
 import { preamble } from './genesis.js';
 import type { Membership } from './membership.js';
 
@@ -58,7 +59,7 @@ export function buildReply({ membership, statement, reply, signatures }: ReplyPa
   const { executed, resultDigest } = reply;
   const { client, timestamp, requestDigest, operationDigest, index } = executed;
   const { view, sequence, size } = statement;
-  const ordered = [...signatures].sort((a, b) => a.replica - b.replica);
+  const ordered = sortFew([...signatures], (one, other) => one.replica > other.replica);
   const receipt: Receipt = {
     cluster: membership.genesis.cluster,
     epoch: membership.epoch,

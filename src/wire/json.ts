@@ -1,3 +1,5 @@
+import { sortFew } from './sort-few.js';
+
 /** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -45,25 +47,35 @@ type Members = Record<string, unknown>;
 
 function writtenObject(value: object): string {
   if ('toJSON' in value && typeof value.toJSON === 'function') return written((value.toJSON as () => unknown)());
-  const keys = Object.keys(value).sort(); // by UTF-16 units
-  // A copy with its members in order does for most; JavaScript puts whole numbers first, whatever order they come in.
+  const keys = sortFew(Object.keys(value), isAfter);
   const copy = copyInOrder(value as Members, keys);
-  if (copy !== undefined && isInOrder(copy)) return JSON.stringify(copy);
+  if (copy !== undefined) return JSON.stringify(copy);
   const members = keys
     .map((key) => [key, (value as Members)[key]] as const)
     .filter(([, member]) => member !== undefined);
   return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${written(member)}`).join()}}`;
 }
 
-/** The members that are defined, if a plain assignment makes members of them all. */
+/** A string is after another by its UTF-16 units, as RFC 8785 wants it. */
+const isAfter = (one: string, other: string): boolean => one > other;
+
+/**
+ * The members that are defined, where a copy does, as for most: JavaScript puts whole numbers first, whatever order they come
+ * in, and makes no member of what is assigned to `__proto__`.
+ */
 function copyInOrder(value: Members, keys: readonly string[]): Members | undefined {
   const copy: Members = {};
   for (const key of keys) {
-    if (key === '__proto__') return undefined;
     const member = value[key];
-    if (member !== undefined) copy[key] = member;
+    if (member === undefined) continue;
+    if (startsWithDigit(key) || key === '__proto__' || !isInOrder(member)) return undefined;
+    copy[key] = member;
   }
   return copy;
+}
+
+function startsWithDigit(key: string): boolean {
+  return key >= '0' && key < ':';
 }
 
 function isWellFormed(value: unknown): boolean {
