@@ -4,7 +4,7 @@ import { sequence, type Digest, type SequenceNumber } from '../pbft/types.js';
 import { sha256 } from '../crypto/digest.js';
 import { hashBytes } from '../crypto/merkle.js';
 import { Reader, Writer, demand, writeU64 } from './bytes.js';
-import { readCredential, writeCredential, type Credential } from './credential.js';
+import { credentialBytes, readCredential, writeCredential, type Credential } from './credential.js';
 
 /** Bytes of a client's name: `key:` and 64 hexadecimal digits is the longest. */
 const clientBytesMax = 80;
@@ -29,6 +29,8 @@ export function digestOfRequest(client: string, timestamp: number, operationDige
   return sha256(bytes);
 }
 
+type SentRequest = Pick<Request, 'client' | 'timestamp' | 'operation'>;
+
 /**
  * The body that a gateway signs, by its SHA-256: credential ‖ u64 last sequence ‖ u16 count
  * ‖ count × (client ‖ u64 timestamp ‖ u32 length ‖ operation).
@@ -36,12 +38,18 @@ export function digestOfRequest(client: string, timestamp: number, operationDige
 export function encodeBundleBody(
   credential: Credential,
   lastSequence: number,
-  requests: readonly Pick<Request, 'client' | 'timestamp' | 'operation'>[],
+  requests: readonly SentRequest[],
 ): Buffer {
-  const writer = writeCredential(new Writer(), credential).u64(lastSequence);
+  let bytes = credentialBytes(credential) + 8 + 2;
+  for (const request of requests) bytes += requestBytes(request);
+  const writer = writeCredential(new Writer(bytes), credential).u64(lastSequence);
   return writer
     .list(requests, ({ client, timestamp, operation }) => writer.text(client).u64(timestamp).blob(operation))
     .done();
+}
+
+function requestBytes({ client, operation }: SentRequest): number {
+  return 2 + Buffer.byteLength(client) + 8 + 4 + operation.length;
 }
 
 /** A bundle out of the body that its gateway signed. */

@@ -14,6 +14,10 @@ export function writeCredential(writer: Writer, credential: Credential): Writer 
   return writer.text(credential.name).raw(credential.publicKey).raw(credential.enrolment);
 }
 
+export function credentialBytes({ name, publicKey, enrolment }: Credential): number {
+  return 2 + Buffer.byteLength(name) + publicKey.length + enrolment.length;
+}
+
 /** @throws {Malformed} */
 export function readCredential(reader: Reader): Credential {
   return { name: reader.text(nameBytesMax), publicKey: reader.take(32), enrolment: reader.take(64) };

@@ -77,7 +77,7 @@ export class Sealer {
   wrap(kind: Kind, body: Buffer, signature: Buffer, attachment: Buffer, signer = this.index): Buffer {
     const { genesisDigest, epoch } = this.context;
     const frame = encodeFrame({ kind, epoch, signer, body, signature, attachment, genesisDigest });
-    if (signer === this.index && kind !== 'reply') this.remember(fingerprintOf(frame, attachment));
+    if (signer === this.index && comesBack(kind)) this.remember(fingerprintOf(frame, attachment));
     return frame;
   }
 
@@ -93,6 +93,11 @@ export class Sealer {
       this.made.delete(oldest);
     }
   }
+}
+
+/** Whether who makes such a frame listens where it is published: no gateway does, and to replies nobody else. */
+function comesBack(kind: Kind): boolean {
+  return kind !== 'reply' && kind !== 'request';
 }
 
 function fingerprintOf(frame: Buffer, attachment: Buffer): string {
