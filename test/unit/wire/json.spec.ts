@@ -47,6 +47,7 @@ describe('canonical JSON (RFC 8785)', () => {
       { b: new Date(0), a: 1 },
       '{"a":1,"b":"1970-01-01T00:00:00.000Z"}',
     ],
+    ['text to be escaped, out of order', { b: '"\\ \n\x7f', 'a"': 'é' }, '{"a\\"":"é","b":"\\"\\\\ \\n\x7f"}'],
     ['minus nought', [-0], '[0]'],
     ['text that looks like an escaped surrogate', '\\ud800', '"\\\\ud800"'],
     ['members that are not there', { b: undefined, a: 1 }, '{"a":1}'],
