@@ -47,7 +47,7 @@ export class MerkleTree {
   /** How many nodes each level has. */
   private readonly widths: number[] = [];
   /** The nodes that were asked for in hexadecimal: most are on the paths of many leaves. */
-  private texts: (string | undefined)[] | undefined;
+  private texts: (string | undefined)[] = [];
 
   /** @param leafHashes one after the other, 32 bytes each */
   constructor(leafHashes: Buffer) {
@@ -73,7 +73,7 @@ export class MerkleTree {
    * @throws {RangeError} when there is no such leaf
    */
   path(index: number): Buffer {
-    const starts = this.siblings(index);
+    const starts = this.siblings(index, (start) => start);
     const path = Buffer.allocUnsafe(starts.length * hashBytes);
     let end = 0;
     // Byte by byte: for so few Buffer.copy takes more than twice as long.
@@ -84,29 +84,30 @@ export class MerkleTree {
 
   /** The same, each in hexadecimal. @throws {RangeError} when there is no such leaf */
   pathInHex(index: number): string[] {
-    return this.siblings(index).map((start) => this.textAt(start));
+    return this.siblings(index, this.textAt);
   }
 
-  private textAt(start: number): string {
-    this.texts ??= Array<string | undefined>(this.nodes.length / hashBytes);
-    return (this.texts[start / hashBytes] ??= this.nodes.toString('hex', start, start + hashBytes));
-  }
-
-  /** Where the nodes of a path begin. */
-  private siblings(index: number): number[] {
+  /** What `nodeAt` makes of the nodes of a path, each of which begins at byte `start`. */
+  private siblings<T>(index: number, nodeAt: (start: number) => T): T[] {
     if (!Number.isInteger(index) || index < 0 || index >= this.size) {
       throw new RangeError(`leaf ${index} of ${this.size}`);
     }
-    const starts: number[] = [];
+    const nodes = Array<T>(this.widths.length - 1);
+    let steps = 0;
     let place = index;
     let first = 0;
     for (const width of this.widths) {
-      if ((place ^ 1) < width) starts.push(first + (place ^ 1) * hashBytes);
+      if ((place ^ 1) < width) nodes[steps++] = nodeAt(first + (place ^ 1) * hashBytes);
       first += width * hashBytes;
       place >>>= 1;
     }
-    return starts;
+    nodes.length = steps; // it is shorter where an odd last node rises
+    return nodes;
   }
+
+  private readonly textAt = (start: number): string => {
+    return (this.texts[start / hashBytes] ??= this.nodes.toString('hex', start, start + hashBytes));
+  };
 
   /** Computes the level above the one that begins at byte `first` and has `width` nodes. */
   private fillAbove(first: number, width: number): void {

@@ -77,8 +77,9 @@ export function buildReply({ membership, statement, reply, signatures }: ReplyPa
   return { id: requestDigest, client, timestamp, view, sequence, result, receipt };
 }
 
-function textOf({ buffer, byteOffset, length }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, length).toString('utf8');
+/** A result that was read out of a frame is a Buffer already: no copy and no view is made of it. */
+function textOf(bytes: Uint8Array): string {
+  return (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes)).toString('utf8');
 }
 
 function nameOf({ replicas }: Membership, replica: number): string {

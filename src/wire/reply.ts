@@ -155,14 +155,13 @@ function readUnderLeaves(reader: Reader, statement: ReplyStatement): ProvenReply
   const leaves = reader.take(size * leafBytes);
   const tree = treeOver(leaves);
   demand(tree.root.toString('hex') === statement.root, 'another root than was signed');
-  const texts = leaves.toString('hex');
   return reader.list(limits.batchOperationsMax, () => {
     const { executed, resultDigest } = executedOf(readItem(reader));
-    const start = 2 * executed.index * leafBytes; // each byte is two characters
+    const start = executed.index * leafBytes;
     demand(executed.index < size, 'a reply to no leaf');
-    const isItsRequest = texts.startsWith(executed.requestDigest, start);
+    const isItsRequest = leaves.toString('hex', start, start + hashBytes) === executed.requestDigest;
     demand(isItsRequest, 'a reply to another request than its leaf says');
-    const isItsResult = texts.startsWith(resultDigest, start + 2 * hashBytes);
+    const isItsResult = leaves.toString('hex', start + hashBytes, start + leafBytes) === resultDigest;
     demand(isItsResult, 'another result than its leaf says');
     return new LeafReply(executed, resultDigest, tree);
   });
