@@ -63,9 +63,9 @@ export class Bundler {
   flush(now: number): void {
     const { alone, full, rest } = grouped(this.queued, this.options.credential.name);
     this.queued = [];
+    this.sent = this.sent.filter(isOpen); // and with an answered one the replies to its requests are let go
     for (const group of [...alone, ...full]) this.send(group, now);
     if (rest.length === 0) return;
-    this.sent = this.sent.filter(isOpen);
     const isToWait = this.sent.length > 0 && now < (rest[0]?.startedAt ?? 0) + this.holdMs;
     if (isToWait) this.queued = rest;
     else this.send(rest, now);
