@@ -82,12 +82,9 @@ function secretKeyOf(privateKey: KeyObject): Buffer {
   return secretKey;
 }
 
-/** Of more bytes OpenSSL, which hashes faster, makes a signature sooner than libsodium, which takes less for each. */
-const sodiumBytesMax = 16 * 1024;
-
 /** 64 bytes, the same from both libraries (RFC 8032). */
 export function sign(privateKey: KeyObject, message: Uint8Array): Buffer {
-  if (sodium === undefined || message.length > sodiumBytesMax) return nodeSign(null, message, privateKey);
+  if (sodium === undefined) return nodeSign(null, message, privateKey);
   const signature = Buffer.alloc(signatureBytes);
   sodium.crypto_sign_detached(signature, message, secretKeyOf(privateKey));
   return signature;
