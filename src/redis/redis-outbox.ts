@@ -44,7 +44,7 @@ export class RedisOutbox implements Outbox {
   }
 
   announce(publications: readonly Publication[]): void {
-    this.bus.request(publishing(publications, this.keys)).catch(() => undefined);
+    this.bus.announce(publishing(publications, this.keys)).catch(() => undefined);
   }
 
   close(): Promise<void> {
