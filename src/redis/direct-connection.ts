@@ -32,6 +32,8 @@ interface Request {
 export class DirectConnection extends Connection {
   /** Hears what is published on channels that were subscribed to. */
   onMessage: (channel: string, payload: Buffer) => void = () => undefined;
+  /** How often the connection was lost. */
+  losses = 0;
   private stream: Socket | undefined;
   private requests: Request[] = [];
   /** What was sent and is not answered, bytes. */
@@ -45,6 +47,7 @@ export class DirectConnection extends Connection {
       this.takeOver();
     });
     this.redis.on('close', () => {
+      this.losses++;
       this.giveUp();
     });
   }

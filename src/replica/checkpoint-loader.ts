@@ -4,16 +4,12 @@ import type { Digest } from '../pbft/types.js';
 import type { MessageLog } from '../ports/message-log.js';
 import { bucketOf } from '../state-machine/hash-tree.js';
 import { MerkleMap, type Item } from '../state-machine/merkle-map.js';
-import { stateLimits } from '../state-machine/merkle-state.js';
 import type { Opener } from '../wire/envelope.js';
 import { decoded } from '../wire/frame.js';
 import { decodeCheckpoint } from '../wire/views.js';
 import type { StoredState } from './checkpoint-store.js';
 import type { CheckpointedState, Part } from './checkpointed-state.js';
-import { decodeStoredRecord, fieldOf, ownFields, parseField, type StoredRecord } from './state-fields.js';
-
-/** Bytes that are read before the store is given up: the state and the reply cache, each perhaps twice while it changes. */
-const storedBytesMax = 4 * stateLimits.stateBytesMax;
+import { decodeStoredRecord, fieldOf, ownFields, parseField, storedBytesMax, type StoredRecord } from './state-fields.js';
 
 export interface LoaderOptions {
   readonly log: MessageLog;
@@ -89,7 +85,7 @@ export async function loadCheckpoint(options: LoaderOptions): Promise<StoredStat
     if (bytesRead > storedBytesMax) return undefined;
     const parsed = parseField(field);
     const reading = parsed && readings[parsed.part];
-    if (parsed === undefined || reading === undefined || parsed.generation > record.sequence) stale.push(field);
+    if (parsed === undefined || reading === undefined || !counts(parsed.generation, record)) stale.push(field);
     else reading.take(parsed.key, parsed.generation, value);
   }
   const parts = readings.flatMap((reading) => reading.finish() ?? []);
@@ -101,7 +97,12 @@ export async function loadCheckpoint(options: LoaderOptions): Promise<StoredStat
   const replaced = parts.map(({ content }) => bucketsOf(content));
   const snapshot = state.install({ head, digest, base, replaced }).retain();
   base.release();
-  return { snapshot, proof: record.proof, generations: parts.map(({ generations }) => generations), stale };
+  const { since, proof } = record;
+  return { snapshot, since, proof, generations: parts.map(({ generations }) => generations), stale };
+}
+
+function counts(generation: number, { since, sequence }: StoredRecord): boolean {
+  return generation >= since && generation <= sequence;
 }
 
 /** The digest for which the record has the CHECKPOINTs of q replicas. */

@@ -1,6 +1,10 @@
 import { replicasMax } from '../pbft/quorum.js';
+import { stateLimits } from '../state-machine/merkle-state.js';
 import { Reader, Writer } from '../wire/bytes.js';
 import { decoded } from '../wire/frame.js';
+
+/** Bytes that are read before the store is given up: the state and the reply cache, each perhaps twice while it changes. */
+export const storedBytesMax = 4 * stateLimits.stateBytesMax;
 
 /**
  * The names of fields in the hash of the checkpointed state: `PART:GENERATION:KEY` holds an item's encoding, or nothing
@@ -25,6 +29,8 @@ export const ownFields = {
   stored: 'stored-checkpoint',
   /** Which process keeps the store. Written once in its life: if it is gone, so may be all that was written before. */
   keeper: 'keeper',
+  /** The number of the last piece that was written into the store, and of the one before: the even one, and the odd one. */
+  pieces: ['even-piece', 'odd-piece'],
   /** The sequence number up to which the log's hashes were removed. */
   collected: 'collected',
 } as const;
@@ -33,14 +39,16 @@ export const ownFields = {
 export interface StoredRecord {
   readonly sequence: number;
   readonly time: number;
+  /** Fields of generations below do not count: what was there before everything was written anew. */
+  readonly since: number;
   readonly proof: readonly Buffer[];
 }
 
 const checkpointFrameBytesMax = 1024;
 
-/** u64 sequence ‖ u64 time ‖ u16 count × (u32 length ‖ CHECKPOINT frame). */
-export function encodeStoredRecord({ sequence, time, proof }: StoredRecord): Buffer {
-  const writer = new Writer().u64(sequence).u64(time);
+/** u64 sequence ‖ u64 time ‖ u64 since ‖ u16 count × (u32 length ‖ CHECKPOINT frame). */
+export function encodeStoredRecord({ sequence, time, since, proof }: StoredRecord): Buffer {
+  const writer = new Writer().u64(sequence).u64(time).u64(since);
   return writer.list(proof, (frame) => writer.blob(frame)).done();
 }
 
@@ -48,7 +56,7 @@ export function encodeStoredRecord({ sequence, time, proof }: StoredRecord): Buf
 export function decodeStoredRecord(bytes: Buffer): StoredRecord | undefined {
   const record = decoded(() => {
     const reader = new Reader(bytes);
-    const place = { sequence: reader.u64(), time: reader.u64() };
+    const place = { sequence: reader.u64(), time: reader.u64(), since: reader.u64() };
     const proof = reader.list(replicasMax, () => reader.blob(checkpointFrameBytesMax));
     reader.end();
     return { ...place, proof };
