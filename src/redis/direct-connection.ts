@@ -11,6 +11,7 @@ const hiddenBytesMax = 8 * 1024 * 1024;
 const slowestBytesPerMs = 1024;
 
 const messageKind = Buffer.from('message');
+const subscribeKind = Buffer.from('subscribe');
 const pong = Buffer.from('pong');
 
 /** Commands that were sent together. */
@@ -124,8 +125,8 @@ export class DirectConnection extends Connection {
     if (socket === undefined) return;
     this.giveUp();
     this.stream = socket;
-    const decoder = new RespDecoder((value) => {
-      if (this.stream === socket) this.onValue(value);
+    const decoder = new RespDecoder((value, isPush) => {
+      if (this.stream === socket) this.onValue(value, isPush);
     });
     socket.removeAllListeners('data');
     socket.on('data', (chunk: Buffer) => {
@@ -145,11 +146,12 @@ export class DirectConnection extends Connection {
     for (const request of this.requests.splice(0)) request.reject(new Error('the connection was lost'));
   }
 
-  private onValue(value: Reply): void {
+  private onValue(value: Reply, isPush: boolean): void {
     if (isMessage(value)) {
       this.onMessage(value[1].toString(), value[2]);
       return;
     }
+    if (isPush && !isConfirmation(value)) return;
     const request = this.requests[0];
     if (request === undefined) return this.renew(); // an answer to nothing: no other can be trusted to be in its place
     request.replies.push(value);
@@ -175,6 +177,12 @@ function isMessage(value: Reply): value is readonly [Buffer, Buffer, Buffer] {
   if (!Array.isArray(value) || value.length !== 3) return false;
   const [kind, channel, payload] = value as readonly Reply[];
   return Buffer.isBuffer(kind) && kind.equals(messageKind) && Buffer.isBuffer(channel) && Buffer.isBuffer(payload);
+}
+
+/** The answer to SUBSCRIBE. Whatever else is pushed, what client tracking tells, say, was not asked for here. */
+function isConfirmation(value: Reply): boolean {
+  const kind = Array.isArray(value) ? (value as readonly Reply[])[0] : undefined;
+  return Buffer.isBuffer(kind) && kind.equals(subscribeKind);
 }
 
 /** In RESP 2 a connection that subscribes is answered with a list. A Redis that refuses all commands is there all the same. */

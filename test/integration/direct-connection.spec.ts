@@ -198,6 +198,18 @@ describe('a direct connection', () => {
       await eventually('it is there again', () => connection.connected);
     });
 
+    it('counts no push as an answer but the confirmation of a subscription', async () => {
+      const { port } = server.address() as AddressInfo;
+      const connection = await open('', `redis://127.0.0.1:${String(port)}`);
+      const before = connections;
+      said = (socket) =>
+        void socket.write('>2\r\n$10\r\ninvalidate\r\n_\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n');
+      expect(await connection.request([['ASK']])).toEqual([[Buffer.from('subscribe'), Buffer.from('c'), 1]]);
+      said = (socket) => void socket.write('>2\r\n$10\r\ninvalidate\r\n_\r\n:7\r\n');
+      expect(await connection.request([['ASK'], ['PING']])).toEqual([7, 'PONG']);
+      expect(connections).toBe(before);
+    });
+
     it.each([
       ['says what no Redis says', '?\r\n'],
       ['announces a text without end', '$99999999999\r\n'],
