@@ -1,6 +1,7 @@
 import { digestOfCheckpoint } from '../crypto/checkpoint-head.js';
 import { quorumSize } from '../pbft/quorum.js';
 import type { Digest } from '../pbft/types.js';
+import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
 import { bucketOf } from '../state-machine/hash-tree.js';
 import { MerkleMap, type Item } from '../state-machine/merkle-map.js';
@@ -9,7 +10,14 @@ import { decoded } from '../wire/frame.js';
 import { decodeCheckpoint } from '../wire/views.js';
 import type { StoredState } from './checkpoint-store.js';
 import type { CheckpointedState, Part } from './checkpointed-state.js';
-import { decodeStoredRecord, fieldOf, ownFields, parseField, storedBytesMax, type StoredRecord } from './state-fields.js';
+import {
+  decodeStoredRecord,
+  fieldOf,
+  ownFields,
+  parseField,
+  storedBytesMax,
+  type StoredRecord,
+} from './state-fields.js';
 
 export interface LoaderOptions {
   readonly log: MessageLog;
@@ -17,6 +25,7 @@ export interface LoaderOptions {
   readonly state: CheckpointedState;
   readonly opener: Opener;
   readonly n: number;
+  readonly logger: Pick<Logger, 'error'>;
 }
 
 /** The field of a key that counts, so far. */
@@ -69,13 +78,22 @@ class PartReading {
  *
  * @returns what the store goes on from; `undefined`, and the state is empty, when none is stored or it is not genuine
  * @throws when the log cannot be read: that says nothing about what is there
+ * @throws {QuorateError} `state-format` when another release has stored it
  */
 export async function loadCheckpoint(options: LoaderOptions): Promise<StoredState | undefined> {
+  const bytes = (await options.log.readReplica())[ownFields.stored];
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  const record = decodeStoredRecord(bytes);
+  const found = record && (await readState(options, record));
+  if (found === undefined)
+    options.logger.error({}, 'the checkpoint that is stored in Redis cannot be read: it is dropped');
+  return found;
+}
+
+async function readState(options: LoaderOptions, record: StoredRecord): Promise<StoredState | undefined> {
   const { log, state } = options;
-  const bytes = (await log.readReplica())[ownFields.stored];
-  const record = bytes && decodeStoredRecord(bytes);
-  const digest = record && provenDigest(options, record);
-  if (record === undefined || digest === undefined) return undefined;
+  const digest = provenDigest(options, record);
+  if (digest === undefined) return undefined;
 
   const stale: string[] = [];
   const readings = state.parts.map((part, index) => new PartReading(index, part, stale));

@@ -1,3 +1,5 @@
+import { sha256Bytes } from '../crypto/digest.js';
+import { QuorateError } from '../errors.js';
 import { replicasMax } from '../pbft/quorum.js';
 import { stateLimits } from '../state-machine/merkle-state.js';
 import { Reader, Writer } from '../wire/bytes.js';
@@ -46,20 +48,47 @@ export interface StoredRecord {
 
 const checkpointFrameBytesMax = 1024;
 
-/** u64 sequence ‖ u64 time ‖ u64 since ‖ u16 count × (u32 length ‖ CHECKPOINT frame). */
+/**
+ * To be raised with every change of how an item is encoded, what a state's digest covers, or this record: what another release
+ * has stored would look like nothing, and be cleared away.
+ */
+const storedFormat = 1;
+const checksumBytes = 8;
+
+/** u16 format ‖ u64 sequence ‖ u64 time ‖ u64 since ‖ u16 count × (u32 length ‖ CHECKPOINT frame) ‖ checksum. */
 export function encodeStoredRecord({ sequence, time, since, proof }: StoredRecord): Buffer {
-  const writer = new Writer().u64(sequence).u64(time).u64(since);
-  return writer.list(proof, (frame) => writer.blob(frame)).done();
+  const writer = new Writer().u16(storedFormat).u64(sequence).u64(time).u64(since);
+  const body = writer.list(proof, (frame) => writer.blob(frame)).done();
+  return Buffer.concat([body, checksumOf(body)]);
 }
 
-/** `undefined`: nothing is stored, or nobody knows what. */
+/**
+ * `undefined`: nothing is stored, or nobody knows what.
+ * @throws {QuorateError} `state-format` when it is of another release: it was not made by chance, as the checksum shows
+ */
 export function decodeStoredRecord(bytes: Buffer): StoredRecord | undefined {
+  const body = bytes.subarray(0, -checksumBytes);
+  if (body.length < 2 || !checksumOf(body).equals(bytes.subarray(-checksumBytes))) return undefined;
+  const format = body.readUInt16BE();
+  if (format !== storedFormat) throw otherFormat(format);
   const record = decoded(() => {
-    const reader = new Reader(bytes);
+    const reader = new Reader(body);
+    reader.u16();
     const place = { sequence: reader.u64(), time: reader.u64(), since: reader.u64() };
     const proof = reader.list(replicasMax, () => reader.blob(checkpointFrameBytesMax));
     reader.end();
     return { ...place, proof };
   });
   return record === 'malformed-frame' ? undefined : record;
+}
+
+const checksumOf = (body: Buffer): Buffer => sha256Bytes(body).subarray(0, checksumBytes);
+
+function otherFormat(format: number): QuorateError {
+  return new QuorateError(
+    'state-format',
+    `the state in Redis has format ${String(format)}, and this release reads format ${String(storedFormat)}. Run the release that ` +
+      'has stored it; or, while enough other replicas have the state, delete the field stored-checkpoint of this replica’s own hash',
+    { format, expected: storedFormat },
+  );
 }
