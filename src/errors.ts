@@ -17,6 +17,7 @@ export const QUORATE_ERROR_CODES = [
   'bus-unavailable',
   'issuer-unavailable',
   'unsafe-redis',
+  'state-format',
   'identity-in-use',
   'identity-mismatch',
   'enrolment-refused',

@@ -29,6 +29,7 @@ export class MemoryBroker {
   /** Whoever runs the bus: what becomes of a message. Nothing loses it, several repeat it. */
   tamper: (message: Message) => readonly Message[] = (message) => [message];
   private readonly subscribers = new Set<Subscriber>();
+  private readonly cuts = new Map<string, number>();
   private readonly cutOff = new Set<string>();
   private refusal: string | undefined;
   private waiters: (() => void)[] = [];
@@ -54,7 +55,13 @@ export class MemoryBroker {
   cut(name: string): void {
     if (this.cutOff.has(name)) return;
     this.cutOff.add(name);
+    this.cuts.set(name, this.cutsOf(name) + 1);
     for (const { listener } of this.subscribersNamed(name)) listener.onDisconnected();
+  }
+
+  /** How often a process was cut off. */
+  cutsOf(name: string): number {
+    return this.cuts.get(name) ?? 0;
   }
 
   heal(name: string): void {

@@ -11,6 +11,7 @@ import { logKey } from './memory-store.js';
  */
 export class MemoryOutbox implements Outbox {
   trouble: string | undefined;
+  private failures = 0;
   private isSending = false;
   private isClosed = false;
   private giveUp: (() => void) | undefined;
@@ -21,6 +22,10 @@ export class MemoryOutbox implements Outbox {
     /** Equal to `bus` when one broker serves for both. */
     private readonly log: MemoryBroker = bus,
   ) {}
+
+  get interruptions(): number {
+    return this.log.cutsOf(this.replica) + this.failures;
+  }
 
   async send(turn: Turn): Promise<void> {
     invariant(!this.isSending, 'a turn is sent before the last one is out');
@@ -72,6 +77,7 @@ export class MemoryOutbox implements Outbox {
           if (this.isClosed) return;
           this.trouble = isWrite ? broker.writeFault(this.replica) : broker.busFault(this.replica);
           if (this.trouble !== undefined) {
+            this.failures++;
             broker.onChange(attempt);
             return;
           }

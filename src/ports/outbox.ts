@@ -24,5 +24,10 @@ export interface Outbox {
   announce(publications: readonly Publication[]): void;
   /** Why the current turn does not get through, `undefined` when all is well. */
   readonly trouble: string | undefined;
+  /**
+   * Grows when the log was out of reach, or refused something: it may have lost what it had acknowledged before. Of a turn that was
+   * carried out after such a loss, this has grown before `send` resolves.
+   */
+  readonly interruptions: number;
   close(): Promise<void>;
 }

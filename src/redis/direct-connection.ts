@@ -3,10 +3,15 @@ import { commandTimeoutMs, Connection } from './connection.js';
 import { encodeCommands, ErrorReply, ProtocolViolation, RespDecoder, type Command, type Reply } from './resp.js';
 import { within } from './within.js';
 
-/** What Redis does not take is not kept without end: such a connection is as good as gone. */
+/** While more waits to be taken by Redis, nothing is said that promises nothing. */
 const unsentBytesMax = 64 * 1024 * 1024;
+/** Of what was sent, as much may lie where nobody sees it move: in kernels, and in a Redis that writes it to its disk. */
+const hiddenBytesMax = 8 * 1024 * 1024;
+/** A link, or a disk, that is slower than this is as good as gone, bytes a millisecond. */
+const slowestBytesPerMs = 1024;
 
 const messageKind = Buffer.from('message');
+const subscribeKind = Buffer.from('subscribe');
 const pong = Buffer.from('pong');
 
 /** Commands that were sent together. */
@@ -14,6 +19,7 @@ interface Request {
   readonly replies: Reply[];
   /** How many answers are to come. */
   readonly expected: number;
+  readonly bytes: number;
   resolve(replies: readonly Reply[]): void;
   reject(error: Error): void;
 }
@@ -27,8 +33,14 @@ interface Request {
 export class DirectConnection extends Connection {
   /** Hears what is published on channels that were subscribed to. */
   onMessage: (channel: string, payload: Buffer) => void = () => undefined;
+  /** How often the connection was lost. */
+  losses = 0;
   private stream: Socket | undefined;
   private requests: Request[] = [];
+  /** What was sent and is not answered, bytes. */
+  private underWay = 0;
+  /** When something was last seen to go on, milliseconds of the process's clock. */
+  private movedAt = 0;
 
   constructor(url: string) {
     super(url);
@@ -36,6 +48,7 @@ export class DirectConnection extends Connection {
       this.takeOver();
     });
     this.redis.on('close', () => {
+      this.losses++;
       this.giveUp();
     });
   }
@@ -45,7 +58,8 @@ export class DirectConnection extends Connection {
   }
 
   /**
-   * Sends commands together.
+   * Sends commands together. They wait for as long as Redis takes what was sent before, whatever its size: a turn, of which one
+   * is under way at a time, must get through in the end.
    * @returns their answers, errors among them, one for each
    * @throws {Error} when the connection is not there, or is gone before all are answered: they may have been carried out
    */
@@ -53,25 +67,56 @@ export class DirectConnection extends Connection {
     if (commands.length === 0) return Promise.resolve([]); // Redis would never answer, and all answers be one request late
     const { stream } = this;
     if (stream === undefined) return Promise.reject(new Error('it is not connected'));
-    if (stream.writableLength > unsentBytesMax) {
-      this.renew();
-      return Promise.reject(new Error('Redis does not take what is sent'));
-    }
     return new Promise((resolve, reject) => {
-      this.requests.push({ replies: [], expected: commands.length, resolve, reject });
-      stream.write(encodeCommands(commands));
+      const encoded = encodeCommands(commands);
+      const bytes = encoded.length;
+      if (this.requests.length === 0) this.movedAt = performance.now();
+      this.underWay += bytes;
+      this.requests.push({ replies: [], expected: commands.length, bytes, resolve, reject });
+      stream.write(encoded);
     });
+  }
+
+  /**
+   * As `request`, for what promises nothing: such things come at any time and wait for nobody, so they are refused while much
+   * waits already.
+   */
+  announce(commands: readonly Command[]): Promise<readonly Reply[]> {
+    const isFull = (this.stream?.writableLength ?? 0) > unsentBytesMax;
+    return isFull ? Promise.reject(new Error('Redis does not take what is sent')) : this.request(commands);
   }
 
   /** An answer to something else says that answers are not in their places: such a connection is as good as gone, too. */
   protected override async ping(): Promise<void> {
-    const [answer] = await within(commandTimeoutMs, this.request([['PING']]), () => new Error('it does not answer'));
-    if (!isPong(answer)) throw new Error('it answers something else');
+    await this.isAnswering();
   }
 
   /** What was sent before has been carried out. */
-  protected override finish(): Promise<void> {
-    return this.ping();
+  protected override async finish(): Promise<void> {
+    while (!(await this.isAnswering()));
+  }
+
+  /**
+   * Whether a PING is answered in time. It is not while something large is on its way before it, and that is no reason to break
+   * the connection, which would lose the large thing, and again each time that it is tried.
+   * @throws when the connection is as good as gone
+   */
+  private async isAnswering(): Promise<boolean> {
+    const before = leaving(this.stream);
+    const late = new Error('it does not answer');
+    try {
+      const [answer] = await within(commandTimeoutMs, this.request([['PING']]), () => late);
+      if (!isPong(answer)) throw new Error('it answers something else');
+      return true;
+    } catch (error) {
+      if (error !== late) throw error;
+      const now = performance.now();
+      const after = leaving(this.stream);
+      if (before.queued > 0 && after.left > before.left) this.movedAt = now;
+      const patienceMs = Math.min(this.underWay, hiddenBytesMax) / slowestBytesPerMs;
+      if (now - this.movedAt > patienceMs) throw error;
+      return false;
+    }
   }
 
   /** ioredis has nothing under way on a connection that has just become ready, and is asked for nothing from now on. */
@@ -80,11 +125,12 @@ export class DirectConnection extends Connection {
     if (socket === undefined) return;
     this.giveUp();
     this.stream = socket;
-    const decoder = new RespDecoder((value) => {
-      if (this.stream === socket) this.onValue(value);
+    const decoder = new RespDecoder((value, isPush) => {
+      if (this.stream === socket) this.onValue(value, isPush);
     });
     socket.removeAllListeners('data');
     socket.on('data', (chunk: Buffer) => {
+      this.movedAt = performance.now();
       try {
         decoder.write(chunk);
       } catch (error) {
@@ -96,21 +142,34 @@ export class DirectConnection extends Connection {
 
   private giveUp(): void {
     this.stream = undefined;
+    this.underWay = 0;
     for (const request of this.requests.splice(0)) request.reject(new Error('the connection was lost'));
   }
 
-  private onValue(value: Reply): void {
+  private onValue(value: Reply, isPush: boolean): void {
     if (isMessage(value)) {
       this.onMessage(value[1].toString(), value[2]);
       return;
     }
+    if (isPush && !isConfirmation(value)) return;
     const request = this.requests[0];
     if (request === undefined) return this.renew(); // an answer to nothing: no other can be trusted to be in its place
     request.replies.push(value);
     if (request.replies.length < request.expected) return;
     this.requests.shift();
+    this.underWay -= request.bytes;
     request.resolve(request.replies);
   }
+}
+
+/**
+ * Bytes that this process still holds of what was written, and those that the kernel has taken. A write is one thing to
+ * Node.js, however large: how it goes on shows only in the handle, which is no public part of a socket.
+ */
+function leaving(stream: Socket | undefined): { readonly queued: number; readonly left: number } {
+  const { _handle: handle } = (stream ?? {}) as { _handle?: { bytesWritten?: number; writeQueueSize?: number } | null };
+  const queued = handle?.writeQueueSize ?? 0;
+  return { queued, left: (handle?.bytesWritten ?? 0) - queued };
 }
 
 /** Of what is heard here only this begins with a text: an answer to EXEC has numbers. */
@@ -118,6 +177,12 @@ function isMessage(value: Reply): value is readonly [Buffer, Buffer, Buffer] {
   if (!Array.isArray(value) || value.length !== 3) return false;
   const [kind, channel, payload] = value as readonly Reply[];
   return Buffer.isBuffer(kind) && kind.equals(messageKind) && Buffer.isBuffer(channel) && Buffer.isBuffer(payload);
+}
+
+/** The answer to SUBSCRIBE. Whatever else is pushed, what client tracking tells, say, was not asked for here. */
+function isConfirmation(value: Reply): boolean {
+  const kind = Array.isArray(value) ? (value as readonly Reply[])[0] : undefined;
+  return Buffer.isBuffer(kind) && kind.equals(subscribeKind);
 }
 
 /** In RESP 2 a connection that subscribes is answered with a list. A Redis that refuses all commands is there all the same. */

@@ -19,6 +19,7 @@ const refusal = /^(OOM|READONLY|MISCONF|EXECABORT|NOPERM|WRONGTYPE|NOREPLICAS|MO
  */
 export class RedisOutbox implements Outbox {
   trouble: string | undefined;
+  private failures = 0;
   private isClosed = false;
 
   constructor(
@@ -29,6 +30,11 @@ export class RedisOutbox implements Outbox {
     private readonly replica: string,
   ) {}
 
+  /** A Redis that refuses writes may be one that has become another's replica, and has its data. */
+  get interruptions(): number {
+    return this.log.losses + this.failures;
+  }
+
   async send(turn: Turn): Promise<void> {
     for (;;) {
       if (this.isClosed) throw new QuorateError('shutting-down', 'the outbox is closed');
@@ -37,6 +43,7 @@ export class RedisOutbox implements Outbox {
         this.trouble = undefined;
         return;
       } catch (error) {
+        this.failures++;
         this.trouble = this.explain(error as Error);
         await delay(retryMs);
       }
@@ -44,7 +51,7 @@ export class RedisOutbox implements Outbox {
   }
 
   announce(publications: readonly Publication[]): void {
-    this.bus.request(publishing(publications, this.keys)).catch(() => undefined);
+    this.bus.announce(publishing(publications, this.keys)).catch(() => undefined);
   }
 
   close(): Promise<void> {

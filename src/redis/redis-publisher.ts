@@ -16,7 +16,7 @@ export class RedisPublisher implements Publisher {
   }
 
   publish(publications: readonly Publication[]): void {
-    this.connection.request(publishing(publications, this.keys)).catch(() => undefined);
+    this.connection.announce(publishing(publications, this.keys)).catch(() => undefined);
   }
 
   close(): Promise<void> {

@@ -5,6 +5,10 @@
 
 /** A text of whoever else may publish; larger packets than the bus takes are refused where they are counted. */
 const textBytesMax = 64 * 1024 * 1024;
+/** A whole value: one text and what is around it, or very many numbers. */
+const valueBytesMax = textBytesMax + 1024 * 1024;
+/** What is said in a line is a number, a word or an error. */
+const lineBytesMax = 64 * 1024;
 /** Of one answer: EXEC has one for each command of a turn. */
 const elementsMax = 1024 * 1024;
 const depthMax = 4;
@@ -16,6 +20,7 @@ const nine = 57;
 const minus = 45;
 const dollar = 36;
 const star = 42;
+const greater = 62;
 const lineEndBytes = 2;
 
 /** A command and its arguments; texts go out as UTF-8. */
@@ -90,8 +95,11 @@ export class RespDecoder {
   private begunBytes = 0;
   private needed = 0;
 
-  /** @param onValue gets an answer, or what was published; a text in it is a part of the bytes that came in */
-  constructor(private readonly onValue: (value: Reply) => void) {}
+  /**
+   * @param onValue gets an answer, or what was published; a text in it is a part of the bytes that came in. With RESP 3 what
+   * Redis says of itself is a push, which answers nothing, unless it confirms a subscription
+   */
+  constructor(private readonly onValue: (value: Reply, isPush: boolean) => void) {}
 
   /** @throws {ProtocolViolation} */
   write(chunk: Buffer): void {
@@ -105,12 +113,13 @@ export class RespDecoder {
     this.at = 0;
     while (this.at < this.bytes.length) {
       const begin = this.at;
+      const isPush = this.bytes[begin] === greater;
       const value = this.value(0);
       if (value === incomplete) {
         this.keep(begin);
         return;
       }
-      this.onValue(value);
+      this.onValue(value, isPush);
     }
   }
 
@@ -120,6 +129,7 @@ export class RespDecoder {
     this.begun.push(rest);
     this.begunBytes = rest.length;
     this.needed = Math.max(this.needed - begin, rest.length + 1);
+    if (this.needed > valueBytesMax) throw new ProtocolViolation('a value larger than any');
   }
 
   private value(depth: number): Reply | typeof incomplete {
@@ -150,7 +160,9 @@ export class RespDecoder {
 
   private skipLine(): boolean {
     const { bytes } = this;
+    const limit = this.at + lineBytesMax;
     for (let at = this.at + 1; at + 1 < bytes.length; at++) {
+      if (at > limit) throw new ProtocolViolation('a line longer than any');
       if (bytes[at] === carriageReturn) {
         if (bytes[at + 1] !== lineFeed) throw new ProtocolViolation('a line that does not end');
         this.at = at + lineEndBytes;

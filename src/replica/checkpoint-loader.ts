@@ -1,19 +1,23 @@
 import { digestOfCheckpoint } from '../crypto/checkpoint-head.js';
 import { quorumSize } from '../pbft/quorum.js';
 import type { Digest } from '../pbft/types.js';
+import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
 import { bucketOf } from '../state-machine/hash-tree.js';
 import { MerkleMap, type Item } from '../state-machine/merkle-map.js';
-import { stateLimits } from '../state-machine/merkle-state.js';
 import type { Opener } from '../wire/envelope.js';
 import { decoded } from '../wire/frame.js';
 import { decodeCheckpoint } from '../wire/views.js';
 import type { StoredState } from './checkpoint-store.js';
 import type { CheckpointedState, Part } from './checkpointed-state.js';
-import { decodeStoredRecord, fieldOf, ownFields, parseField, type StoredRecord } from './state-fields.js';
-
-/** Bytes that are read before the store is given up: the state and the reply cache, each perhaps twice while it changes. */
-const storedBytesMax = 4 * stateLimits.stateBytesMax;
+import {
+  decodeStoredRecord,
+  fieldOf,
+  ownFields,
+  parseField,
+  storedBytesMax,
+  type StoredRecord,
+} from './state-fields.js';
 
 export interface LoaderOptions {
   readonly log: MessageLog;
@@ -21,6 +25,7 @@ export interface LoaderOptions {
   readonly state: CheckpointedState;
   readonly opener: Opener;
   readonly n: number;
+  readonly logger: Pick<Logger, 'error'>;
 }
 
 /** The field of a key that counts, so far. */
@@ -73,13 +78,22 @@ class PartReading {
  *
  * @returns what the store goes on from; `undefined`, and the state is empty, when none is stored or it is not genuine
  * @throws when the log cannot be read: that says nothing about what is there
+ * @throws {QuorateError} `state-format` when another release has stored it
  */
 export async function loadCheckpoint(options: LoaderOptions): Promise<StoredState | undefined> {
+  const bytes = (await options.log.readReplica())[ownFields.stored];
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  const record = decodeStoredRecord(bytes);
+  const found = record && (await readState(options, record));
+  if (found === undefined)
+    options.logger.error({}, 'the checkpoint that is stored in Redis cannot be read: it is dropped');
+  return found;
+}
+
+async function readState(options: LoaderOptions, record: StoredRecord): Promise<StoredState | undefined> {
   const { log, state } = options;
-  const bytes = (await log.readReplica())[ownFields.stored];
-  const record = bytes && decodeStoredRecord(bytes);
-  const digest = record && provenDigest(options, record);
-  if (record === undefined || digest === undefined) return undefined;
+  const digest = provenDigest(options, record);
+  if (digest === undefined) return undefined;
 
   const stale: string[] = [];
   const readings = state.parts.map((part, index) => new PartReading(index, part, stale));
@@ -89,7 +103,7 @@ export async function loadCheckpoint(options: LoaderOptions): Promise<StoredStat
     if (bytesRead > storedBytesMax) return undefined;
     const parsed = parseField(field);
     const reading = parsed && readings[parsed.part];
-    if (parsed === undefined || reading === undefined || parsed.generation > record.sequence) stale.push(field);
+    if (parsed === undefined || reading === undefined || !counts(parsed.generation, record)) stale.push(field);
     else reading.take(parsed.key, parsed.generation, value);
   }
   const parts = readings.flatMap((reading) => reading.finish() ?? []);
@@ -101,7 +115,12 @@ export async function loadCheckpoint(options: LoaderOptions): Promise<StoredStat
   const replaced = parts.map(({ content }) => bucketsOf(content));
   const snapshot = state.install({ head, digest, base, replaced }).retain();
   base.release();
-  return { snapshot, proof: record.proof, generations: parts.map(({ generations }) => generations), stale };
+  const { since, proof } = record;
+  return { snapshot, since, proof, generations: parts.map(({ generations }) => generations), stale };
+}
+
+function counts(generation: number, { since, sequence }: StoredRecord): boolean {
+  return generation >= since && generation <= sequence;
 }
 
 /** The digest for which the record has the CHECKPOINTs of q replicas. */

@@ -3,7 +3,7 @@ import type { LogPlace, Removal } from '../ports/message-log.js';
 import { HashTree } from '../state-machine/hash-tree.js';
 import type { Item } from '../state-machine/merkle-map.js';
 import type { CheckpointedState, StateSnapshot } from './checkpointed-state.js';
-import { encodeStoredRecord, fieldOf, ownFields } from './state-fields.js';
+import { encodeStoredRecord, fieldOf, ownFields, parseField, storedBytesMax } from './state-fields.js';
 
 /** Bytes that are written in a piece, and what each field counts besides: so that storing a checkpoint does not show. */
 const pieceBytes = 32 * 1024;
@@ -12,6 +12,8 @@ const fieldOverheadBytes = 64;
 const removalsMax = 256;
 /** and changes that are looked at: of many new keys nothing is removed, however many there are. */
 const changesMax = 1024;
+/** Fields that are listed before they are removed: whoever runs Redis could have put any number there. */
+const listedMax = 65_536;
 
 /** What a turn takes: a `TurnBuilder`, whose turns are carried out whole and in their order. */
 export interface StoreOutput {
@@ -23,6 +25,8 @@ export interface StoreOutput {
 export interface StoredState {
   /** The state that is stored; released by the store. */
   readonly snapshot: StateSnapshot;
+  /** Fields of generations below do not count. */
+  readonly since: number;
   readonly proof: readonly Buffer[];
   /** For each part: of which generation a key's field is. */
   readonly generations: readonly Map<string, number>[];
@@ -57,6 +61,12 @@ const emptyTree = new HashTree();
  * A crash after any turn leaves either the old checkpoint or the new one, and fields that do not count, which the next
  * start removes. When a newer checkpoint becomes stable meanwhile, this one is finished first.
  *
+ * *A Redis may lose what it has acknowledged last*, when it loses power, say, or another takes its place: all from some moment on.
+ * Each piece hence has a number, and the last two are kept beside it: who finds both there has all that was written before. After
+ * every interruption, before another piece follows the one that was under way then, `onInterrupted` and `onReadBack` are to be
+ * called. What is not all there is written anew, beside what is there, which goes on to count until that is done. Pieces that
+ * only remove have no number, since a full Redis takes nothing else; they are repeated.
+ *
  * Call `tick` only when the last turn is out: what it writes must not pile up while Redis is away.
  */
 export class CheckpointStore {
@@ -75,6 +85,14 @@ export class CheckpointStore {
   private stale: string[];
   private isClearDue: boolean;
   private isKeeperNamed = false;
+  private since: number;
+  /** How many pieces were written, and how many when everything was begun anew. */
+  private pieces = 0;
+  private piecesBefore = 0;
+  private isListingDue = false;
+  /** Removed since the last piece that has a number, and between that one and the one before. */
+  private removed: string[] = [];
+  private removedBefore: string[] = [];
 
   /** @param keeper this process's own name for itself, which no other has had */
   constructor(
@@ -85,12 +103,18 @@ export class CheckpointStore {
     this.stored = found;
     this.generations = found?.generations ?? state.parts.map(() => new Map<string, number>());
     this.stale = [...(found?.stale ?? [])];
+    this.since = found?.since ?? 0;
     this.isClearDue = found === undefined;
   }
 
   /** Up to here a restart needs no log; 0 when nothing is stored. */
   get sequence(): number {
     return this.stored?.snapshot.head.sequence ?? 0;
+  }
+
+  /** Whether fields may lie about whose names are not known: `list` is to be called. */
+  get wantsList(): boolean {
+    return this.isListingDue && this.stored !== undefined && this.stale.length === 0;
   }
 
   /** Whether nothing is left to do. */
@@ -108,15 +132,19 @@ export class CheckpointStore {
     this.waiting = { snapshot: snapshot.retain(), proof };
   }
 
+  /** What was removed since Redis is known to have everything may be there again. */
+  onInterrupted(): void {
+    this.stale = [...this.removedBefore, ...this.removed, ...this.stale];
+    this.removedBefore = [];
+    this.removed = [];
+  }
+
   /**
-   * Whether the replica's own hash, read back while no turn was under way, lacks what was committed: whoever runs Redis has
-   * deleted it, or set it back. Everything is then written anew.
+   * Whether the replica's own hash, read back while no piece was under way, lacks what was written: Redis has lost it, or whoever
+   * runs it has deleted it, or set it back. Everything is then written anew.
    */
   onReadBack(own: Readonly<Record<string, Buffer>>): boolean {
-    const expected = this.stored === undefined ? nothing : recordOf(this.stored);
-    const isKept =
-      own[ownFields.keeper]?.toString() === this.keeper && own[ownFields.stored]?.equals(expected) === true;
-    if (this.isClearDue || !this.isKeeperNamed || isKept) return false;
+    if (this.isClearDue || this.isKept(own)) return false;
     const newest = this.waiting ?? this.target ?? this.stored;
     for (const held of this.held()) if (held !== newest) held.snapshot.release();
     this.waiting = newest;
@@ -126,19 +154,38 @@ export class CheckpointStore {
     this.isSweepDue = false;
     this.changes = undefined;
     this.stale = [];
+    this.removed = [];
+    this.removedBefore = [];
     this.generations = this.state.parts.map(() => new Map<string, number>());
-    this.isClearDue = true;
+    this.isClearDue = newest === undefined;
+    this.isListingDue = true;
     this.isKeeperNamed = false;
+    this.piecesBefore = this.pieces;
     return true;
   }
 
-  /** What is being written or swept is begun again: the turns that it was in may be lost, though they were carried out. */
-  writeAgain(): void {
-    this.changes = undefined;
+  /** @param fields what is there. What does not count goes, so much at once, and then it is to be listed again. */
+  async list(fields: AsyncIterable<readonly [field: string, value: Buffer]>): Promise<void> {
+    const { since } = this;
+    const stale: string[] = [];
+    let bytesRead = 0;
+    for await (const [field, value] of fields) {
+      bytesRead += field.length + value.length;
+      const generation = parseField(field)?.generation ?? -1;
+      // The generation with which all was written anew has deleted nothing.
+      if (generation < since || (generation === since && value.length === 0)) stale.push(field);
+      if (stale.length === listedMax || bytesRead > storedBytesMax) break;
+    }
+    if (!this.wantsList || this.since !== since) return; // lost once more meanwhile
+    this.stale = stale;
+    this.isListingDue = stale.length === listedMax;
   }
 
   /** Does the next piece, if there is anything to do. */
   tick(out: StoreOutput): void {
+    if (this.isIdle && this.isKeeperNamed) return;
+    const removesOnly = this.stale.length > 0 || this.isSweepDue;
+    if (!removesOnly || !this.isKeeperNamed || this.isClearDue) this.number(out);
     if (!this.isKeeperNamed) this.nameKeeper(out);
     if (this.isClearDue) this.clear(out);
     else if (this.stale.length > 0) this.removeStale(out);
@@ -155,8 +202,22 @@ export class CheckpointStore {
     this.superseded = undefined;
   }
 
+  private isKept(own: Readonly<Record<string, Buffer>>): boolean {
+    const { stored, pieces, piecesBefore } = this;
+    const isRecorded = stored === undefined || own[ownFields.stored]?.equals(this.recordOf(stored)) === true;
+    const isNamed = !this.isKeeperNamed || own[ownFields.keeper]?.toString() === this.keeper;
+    const last = [pieces - 1, pieces].filter((piece) => piece > piecesBefore);
+    return isRecorded && isNamed && last.every((piece) => own[pieceField(piece)]?.equals(pieceNumber(piece)) === true);
+  }
+
   private held(): Proven[] {
     return [this.superseded, this.stored, this.target, this.waiting].filter((held) => held !== undefined);
+  }
+
+  private number(out: StoreOutput): void {
+    out.write('replica', pieceField(++this.pieces), pieceNumber(this.pieces));
+    this.removedBefore = this.removed;
+    this.removed = [];
   }
 
   private nameKeeper(out: StoreOutput): void {
@@ -172,7 +233,12 @@ export class CheckpointStore {
   }
 
   private removeStale(out: StoreOutput): void {
-    out.remove({ place: 'state', fields: this.stale.splice(0, removalsMax) });
+    this.remove(this.stale.splice(0, removalsMax), out);
+  }
+
+  private remove(fields: readonly string[], out: StoreOutput): void {
+    this.removed.push(...fields);
+    out.remove({ place: 'state', fields });
   }
 
   private write(out: StoreOutput): void {
@@ -199,12 +265,18 @@ export class CheckpointStore {
   }
 
   private commit(target: Proven, out: StoreOutput): void {
-    out.write('replica', ownFields.stored, recordOf(target));
+    if (this.stored === undefined) this.since = target.snapshot.head.sequence;
+    out.write('replica', ownFields.stored, this.recordOf(target));
     this.superseded = this.stored;
     this.stored = target;
     this.target = undefined;
     this.isSweepDue = true;
     this.changes = undefined;
+  }
+
+  private recordOf({ snapshot, proof }: Proven): Buffer {
+    const { sequence, time } = snapshot.head;
+    return encodeStoredRecord({ sequence, time, since: this.since, proof });
   }
 
   /** Goes through the same changes once more. */
@@ -224,8 +296,7 @@ export class CheckpointStore {
       const { part, key, item } = next.value;
       const generations = this.generations[part];
       const before = generations?.get(key);
-      // A sweep that is begun again meets what it has swept: that key's field is of this generation now.
-      if (before !== undefined && before !== sequence) fields.push(fieldOf(part, before, key));
+      if (before !== undefined) fields.push(fieldOf(part, before, key));
       if (item === undefined) {
         fields.push(fieldOf(part, sequence, key)); // after what it hides
         generations?.delete(key);
@@ -233,14 +304,12 @@ export class CheckpointStore {
         generations?.set(key, sequence);
       }
     }
-    if (fields.length > 0) out.remove({ place: 'state', fields });
+    if (fields.length > 0) this.remove(fields, out);
   }
 }
 
-function recordOf({ snapshot, proof }: Proven): Buffer {
-  const { sequence, time } = snapshot.head;
-  return encodeStoredRecord({ sequence, time, proof });
-}
+const pieceField = (piece: number): string => ownFields.pieces[piece % 2 === 0 ? 0 : 1];
+const pieceNumber = (piece: number): Buffer => Buffer.from(String(piece));
 
 /** What must be written over the one state to have the other. */
 function* changesBetween(

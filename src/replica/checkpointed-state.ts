@@ -9,7 +9,7 @@ import type { Item, MerkleMap, MerkleSnapshot } from '../state-machine/merkle-ma
  *   const state = new CheckpointedState([merkleState, replyTree]);   // parts 0 and 1
  *   const fetcher = new StateFetcher(state, self);                   // state-fetcher.ts: asks peers, verifies
  *   const server = new StateServer(state);                           // state-server.ts: answers peers
- *   const found = await loadCheckpoint({ log, state, opener, n });   // checkpoint-loader.ts: at a start, before anything else
+ *   const found = await loadCheckpoint({ log, state, opener, n, … }); // checkpoint-loader.ts: at a start, before anything else
  *   const store = new CheckpointStore(state, incarnation, found);    // checkpoint-store.ts: writes to the log's place 'state'
  *   const collection = new LogCollection(logSize, ownHash);          // collection.ts: which hashes may go
  *

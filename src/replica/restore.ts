@@ -65,8 +65,9 @@ async function restoreState({
   book,
   names,
   service,
+  logger,
 }: RestoreOptions): Promise<StoredState | undefined> {
-  const stored = await loadCheckpoint({ log, state: service.checkpoints, opener, n: names.length });
+  const stored = await loadCheckpoint({ log, state: service.checkpoints, opener, n: names.length, logger });
   if (stored === undefined) return undefined;
   const { head, digest } = stored.snapshot;
   const proof = stored.proof.flatMap((bytes): Checkpoint[] => {

@@ -1,6 +1,12 @@
+import { sha256Bytes } from '../crypto/digest.js';
+import { QuorateError } from '../errors.js';
 import { replicasMax } from '../pbft/quorum.js';
+import { stateLimits } from '../state-machine/merkle-state.js';
 import { Reader, Writer } from '../wire/bytes.js';
 import { decoded } from '../wire/frame.js';
+
+/** Bytes that are read before the store is given up: the state and the reply cache, each perhaps twice while it changes. */
+export const storedBytesMax = 4 * stateLimits.stateBytesMax;
 
 /**
  * The names of fields in the hash of the checkpointed state: `PART:GENERATION:KEY` holds an item's encoding, or nothing
@@ -25,6 +31,8 @@ export const ownFields = {
   stored: 'stored-checkpoint',
   /** Which process keeps the store. Written once in its life: if it is gone, so may be all that was written before. */
   keeper: 'keeper',
+  /** The number of the last piece that was written into the store, and of the one before: the even one, and the odd one. */
+  pieces: ['even-piece', 'odd-piece'],
   /** The sequence number up to which the log's hashes were removed. */
   collected: 'collected',
 } as const;
@@ -33,25 +41,54 @@ export const ownFields = {
 export interface StoredRecord {
   readonly sequence: number;
   readonly time: number;
+  /** Fields of generations below do not count: what was there before everything was written anew. */
+  readonly since: number;
   readonly proof: readonly Buffer[];
 }
 
 const checkpointFrameBytesMax = 1024;
 
-/** u64 sequence ‖ u64 time ‖ u16 count × (u32 length ‖ CHECKPOINT frame). */
-export function encodeStoredRecord({ sequence, time, proof }: StoredRecord): Buffer {
-  const writer = new Writer().u64(sequence).u64(time);
-  return writer.list(proof, (frame) => writer.blob(frame)).done();
+/**
+ * To be raised with every change of how an item is encoded, what a state's digest covers, or this record: what another release
+ * has stored would look like nothing, and be cleared away.
+ */
+const storedFormat = 1;
+const checksumBytes = 8;
+
+/** u16 format ‖ u64 sequence ‖ u64 time ‖ u64 since ‖ u16 count × (u32 length ‖ CHECKPOINT frame) ‖ checksum. */
+export function encodeStoredRecord({ sequence, time, since, proof }: StoredRecord): Buffer {
+  const writer = new Writer().u16(storedFormat).u64(sequence).u64(time).u64(since);
+  const body = writer.list(proof, (frame) => writer.blob(frame)).done();
+  return Buffer.concat([body, checksumOf(body)]);
 }
 
-/** `undefined`: nothing is stored, or nobody knows what. */
+/**
+ * `undefined`: nothing is stored, or nobody knows what.
+ * @throws {QuorateError} `state-format` when it is of another release: it was not made by chance, as the checksum shows
+ */
 export function decodeStoredRecord(bytes: Buffer): StoredRecord | undefined {
+  const body = bytes.subarray(0, -checksumBytes);
+  if (body.length < 2 || !checksumOf(body).equals(bytes.subarray(-checksumBytes))) return undefined;
+  const format = body.readUInt16BE();
+  if (format !== storedFormat) throw otherFormat(format);
   const record = decoded(() => {
-    const reader = new Reader(bytes);
-    const place = { sequence: reader.u64(), time: reader.u64() };
+    const reader = new Reader(body);
+    reader.u16();
+    const place = { sequence: reader.u64(), time: reader.u64(), since: reader.u64() };
     const proof = reader.list(replicasMax, () => reader.blob(checkpointFrameBytesMax));
     reader.end();
     return { ...place, proof };
   });
   return record === 'malformed-frame' ? undefined : record;
+}
+
+const checksumOf = (body: Buffer): Buffer => sha256Bytes(body).subarray(0, checksumBytes);
+
+function otherFormat(format: number): QuorateError {
+  return new QuorateError(
+    'state-format',
+    `the state in Redis has format ${String(format)}, and this release reads format ${String(storedFormat)}. Run the release that ` +
+      'has stored it; or, while enough other replicas have the state, delete the field stored-checkpoint of this replica’s own hash',
+    { format, expected: storedFormat },
+  );
 }

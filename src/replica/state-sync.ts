@@ -6,6 +6,7 @@ import { sequence, type SequenceNumber } from '../pbft/types.js';
 import type { Publication } from '../ports/bus.js';
 import type { MessageLog } from '../ports/message-log.js';
 import type { Logger } from '../ports/logger.js';
+import type { Outbox } from '../ports/outbox.js';
 import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
 import { packets } from '../wire/packets.js';
@@ -35,6 +36,7 @@ export interface StateSyncOptions {
   readonly incarnation: string;
   readonly book: MessageBook;
   readonly log: MessageLog;
+  readonly outbox: Pick<Outbox, 'interruptions'>;
   /** Sequence numbers below the stable checkpoint whose hashes stay: for peers that are a little behind, and readers. */
   readonly retention: number;
   readonly opener: Opener;
@@ -61,11 +63,14 @@ export class StateSync {
   /** Nothing is stored or collected until it is known that what was is still there. */
   private isCheckDue = false;
   private isChecking = false;
+  private isListing = false;
+  private interruptions: number;
   private ticks = 0;
 
   constructor(private readonly options: StateSyncOptions) {
     this.fetcher = new StateFetcher(options.service.checkpoints, options.self);
     this.server = new StateServer(options.service.checkpoints);
+    this.interruptions = options.outbox.interruptions;
   }
 
   /** The checkpoint that is being fetched; `undefined` when none is. */
@@ -75,7 +80,6 @@ export class StateSync {
 
   /** Redis was out of reach: it may have lost what it held, all of it or the last minute. */
   onReconnected(): void {
-    this.store?.writeAgain();
     this.isCheckDue = true;
     this.writeLogAgain();
   }
@@ -110,17 +114,20 @@ export class StateSync {
     const { host } = this.options;
     const { replica } = host;
     if (++this.ticks % storeCheckTicks === 0) this.isCheckDue = true;
-    if (this.isCheckDue) void this.checkStore();
-    else
+    if (!this.mayStore()) void this.checkStore();
+    else {
+      if (this.store?.wantsList === true) void this.listStored(this.store);
       host.keepHouse(
         (turn) => {
           const lost = this.lost.shift();
           if (lost !== undefined) host.logAgain(lost);
-          this.store?.tick(turn);
+          // Before the store goes on: what it commits in this turn is not out yet.
           this.collection?.tick(this.store?.sequence ?? 0, replica.stable.sequence, turn);
+          this.store?.tick(turn);
         },
         () => this.storeOn(storePieces - 1),
       );
+    }
     this.server.onTick();
     if (this.fetcher.sequence === undefined) return;
     if (this.fetcher.sequence <= replica.lastExecuted && !replica.isCorrupt) {
@@ -189,6 +196,17 @@ export class StateSync {
     if (frames.length > 0) announce(packets('state', frames));
   }
 
+  /** Not after an interruption of the log, until it is known whether it still has the pieces before. */
+  private mayStore(): boolean {
+    const { interruptions } = this.options.outbox;
+    if (interruptions !== this.interruptions) {
+      this.interruptions = interruptions;
+      this.store?.onInterrupted();
+      this.onReconnected();
+    }
+    return !this.isCheckDue;
+  }
+
   /**
    * Whether what is stored is still there: whoever runs Redis may have deleted it, or set it back. Read while nothing of ours
    * is on its way, so that it is what was written last.
@@ -199,7 +217,7 @@ export class StateSync {
     this.isChecking = true;
     const own = await log.readReplica().catch(() => undefined); // who cannot be asked now is asked again
     this.isChecking = false;
-    if (own === undefined) return;
+    if (own === undefined || this.options.outbox.interruptions !== this.interruptions) return;
     this.isCheckDue = false;
     this.collection?.onReadBack(own);
     if (this.store?.onReadBack(own) !== true) return;
@@ -209,11 +227,19 @@ export class StateSync {
 
   /** So many further pieces, each once the one before is out: together they would keep a vote waiting. */
   private storeOn(pieces: number): void {
-    if (pieces === 0 || this.isCheckDue || this.store?.isIdle !== false) return;
+    if (pieces === 0 || !this.mayStore() || this.store?.isIdle !== false) return;
     this.options.host.keepHouse(
       (turn) => this.store?.tick(turn),
       () => this.storeOn(pieces - 1),
     );
+  }
+
+  /** What lies about since everything was written anew goes. */
+  private async listStored(store: CheckpointStore): Promise<void> {
+    if (this.isListing) return;
+    this.isListing = true;
+    await store.list(this.options.log.scanState()).catch(() => undefined); // who cannot be asked now is asked again
+    this.isListing = false;
   }
 
   private writeLogAgain(): void {

@@ -51,8 +51,13 @@ export interface OutboxOptions {
 /** Carries turns to Redis as `RedisOutbox` does, one at a time, and lets its process die between any two effects. */
 export class SimulatedOutbox implements Outbox {
   trouble: string | undefined;
+  private refusals = 0;
 
   constructor(private readonly options: OutboxOptions) {}
+
+  get interruptions(): number {
+    return this.options.log.outages + this.refusals;
+  }
 
   send(turn: Turn): Promise<void> {
     return new Promise((resolve) => {
@@ -91,6 +96,7 @@ export class SimulatedOutbox implements Outbox {
       if (!process.isAlive && !this.options.isSentByTheDead()) return;
       this.trouble = log.outage ?? (isWriting ? log.refusal : undefined);
       if (this.trouble !== undefined) {
+        this.refusals++;
         this.retry(() => {
           this.write(turn, done);
         });

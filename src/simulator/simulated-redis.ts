@@ -5,11 +5,22 @@ export type Hashes = Map<LogPlace, Map<string, Buffer>>;
 
 /** The hashes of one Redis. Whoever runs it may do to them what they like. */
 export class SimulatedRedis {
-  /** Why nothing gets through just now; `undefined` when it does. */
-  outage: string | undefined;
+  /** How often it went out of reach. */
+  outages = 0;
+  private unreachable: string | undefined;
   /** Why writes are refused just now. */
   refusal: string | undefined;
   private replicas = new Map<string, Hashes>();
+
+  /** Why nothing gets through just now; `undefined` when it does. */
+  get outage(): string | undefined {
+    return this.unreachable;
+  }
+
+  set outage(outage: string | undefined) {
+    if (outage !== undefined) this.outages++;
+    this.unreachable = outage;
+  }
 
   hashesOf(replica: string): Hashes {
     const known = this.replicas.get(replica);

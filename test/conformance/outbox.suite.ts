@@ -65,6 +65,7 @@ export function outboxSuite(make: MakePorts): void {
       it('publishes nothing of a turn whose write is refused, says why, and goes on once it is taken', async () => {
         const outbox = await outboxOf('a');
         const { ear } = await listen(ports, 'b', ['commit', 'status']);
+        const { interruptions } = outbox;
         await ports.refuseWrites(true);
         const sent = outbox.send(turn(1, 'refused'));
         await eventually('the trouble shows', () => outbox.trouble !== undefined);
@@ -77,8 +78,20 @@ export function outboxSuite(make: MakePorts): void {
         await ports.refuseWrites(false);
         await sent;
         expect(outbox.trouble).toBeUndefined();
+        expect(outbox.interruptions).toBeGreaterThan(interruptions);
         expect(await (await logOf('a')).read(1)).toEqual({ said: text('refused') });
         await eventually('the turn is heard', () => ear.has('refused'));
+      });
+
+      it('counts an interruption that nothing was under way in, before the next turn is out', async () => {
+        const outbox = await outboxOf('a');
+        await outbox.send(turn(1, 'before'));
+        await outbox.send(turn(2, 'before'));
+        const { interruptions } = outbox;
+        ports.cut('a');
+        ports.heal('a');
+        await outbox.send(turn(3, 'after'));
+        expect(outbox.interruptions).toBeGreaterThan(interruptions);
       });
 
       it('carries out a turn without writes while writes are refused', async () => {
@@ -97,14 +110,17 @@ export function outboxSuite(make: MakePorts): void {
       it('repeats a turn until a lost connection stands again', async () => {
         const outbox = await outboxOf('a');
         const { ear } = await listen(ports, 'b', ['commit']);
+        await outbox.send(turn(1, 'early'));
+        const { interruptions } = outbox;
         ports.cut('a');
-        const sent = outbox.send(turn(1, 'late'));
+        const sent = outbox.send(turn(2, 'late'));
         await eventually('the trouble shows', () => outbox.trouble !== undefined);
         expect(outbox.trouble).toMatch(/^Redis cannot be reached/);
-        expect(ear.heard).toEqual([]);
+        expect(ear.texts).toEqual(['early']);
         ports.heal('a');
         await sent;
         expect(outbox.trouble).toBeUndefined();
+        expect(outbox.interruptions).toBeGreaterThan(interruptions);
         await eventually('the turn is heard', () => ear.has('late'));
       });
 

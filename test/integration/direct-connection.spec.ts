@@ -150,16 +150,42 @@ describe('a direct connection', () => {
       await new Promise((resolve) => server.close(resolve));
     });
 
-    it('keeps 64 MiB at most of what is not taken', async () => {
+    const large = Buffer.alloc(65 * 1024 * 1024);
+
+    it('keeps 64 MiB at most of what promises nothing, and a larger turn none the less', async () => {
       const { port } = server.address() as AddressInfo;
       const connection = await open('', `redis://127.0.0.1:${String(port)}`);
+      const before = connections;
       said = (socket) => void socket.pause();
-      const large = Buffer.alloc(40 * 1024 * 1024);
-      const lost = [[['ASK']], [['SET', 'a', large]], [['SET', 'b', large]]].map(async (commands) =>
-        expect(connection.request(commands)).rejects.toThrow('the connection was lost'),
-      );
-      await expect(connection.request([['PING']])).rejects.toThrow('Redis does not take what is sent');
-      await Promise.all(lost);
+      const asked = connection.request([['ASK']]);
+      const turn = connection.request([['SET', 'a', large]]);
+      const lost = [asked, turn].map(async (one) => expect(one).rejects.toThrow('the connection was lost'));
+      for (const payload of ['one', 'two']) {
+        await expect(connection.announce([['PUBLISH', 'c', payload]])).rejects.toThrow('Redis does not take');
+      }
+      expect([connection.connected, connections]).toEqual([true, before]);
+      await Promise.all(lost); // by the heartbeat, since nothing moves
+      expect(connections).toBe(before);
+    });
+
+    it('gets a turn through that takes longer than a heartbeat may, with heartbeats and announcements behind it', async () => {
+      const { port } = server.address() as AddressInfo;
+      const connection = await open('', `redis://127.0.0.1:${String(port)}`);
+      const before = connections;
+      // A few hundred kilobytes, one kernel's buffer, at each look: far longer than a heartbeat may take, and always on the move.
+      const link = sockets.at(-1)!;
+      const slowly = setInterval(() => link.resume(), 10);
+      const pause = (): void => void link.pause();
+      link.on('data', pause);
+      const announcing = setInterval(() => void connection.announce([['PING']]).catch(() => undefined), 50);
+      const turn = connection.request([['PING', large], ['PING']]);
+      const answers = await turn.finally(() => {
+        clearInterval(announcing);
+        clearInterval(slowly);
+        link.off('data', pause).resume();
+      });
+      expect(answers).toEqual(['PONG', 'PONG']);
+      expect(connections).toBe(before);
     });
 
     it('is cut when its heartbeat gets an answer to something else', async () => {
@@ -170,6 +196,18 @@ describe('a direct connection', () => {
       await eventually('it is made anew', () => connections > before);
       pong = '+PONG';
       await eventually('it is there again', () => connection.connected);
+    });
+
+    it('counts no push as an answer but the confirmation of a subscription', async () => {
+      const { port } = server.address() as AddressInfo;
+      const connection = await open('', `redis://127.0.0.1:${String(port)}`);
+      const before = connections;
+      said = (socket) =>
+        void socket.write('>2\r\n$10\r\ninvalidate\r\n_\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n');
+      expect(await connection.request([['ASK']])).toEqual([[Buffer.from('subscribe'), Buffer.from('c'), 1]]);
+      said = (socket) => void socket.write('>2\r\n$10\r\ninvalidate\r\n_\r\n:7\r\n');
+      expect(await connection.request([['ASK'], ['PING']])).toEqual([7, 'PONG']);
+      expect(connections).toBe(before);
     });
 
     it.each([

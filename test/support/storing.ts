@@ -37,6 +37,8 @@ export class Storing {
   readonly broker: MemoryBroker;
   readonly log: MemoryMessageLog;
   store: CheckpointStore;
+  /** How often a checkpoint that was stored could not be read. */
+  unreadable = 0;
   private readonly outbox: MemoryOutbox;
   private readonly turn = new TurnBuilder();
 
@@ -74,7 +76,8 @@ export class Storing {
   /** What a process finds that starts now. */
   async restarted(): Promise<{ readonly storing: Storing; readonly found: StoredState | undefined }> {
     const holding = new Holding();
-    const found = await loadCheckpoint({ log: this.log, state: holding.state, opener, n: 4 });
+    const logger = { error: () => this.unreadable++ };
+    const found = await loadCheckpoint({ log: this.log, state: holding.state, opener, n: 4, logger });
     return { storing: new Storing(holding, this.broker, found), found };
   }
 

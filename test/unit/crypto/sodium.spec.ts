@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ed25519, ED25519_TORSION_SUBGROUP } from '@noble/curves/ed25519.js';
 import { createHash, sign as nodeSign, verify as nodeVerify } from 'node:crypto';
 import { identityFromSeed, publicKeyFromRaw, sign, verify } from '../../../src/crypto/ed25519.js';
-import { sodium } from '../../../src/crypto/sodium.js';
+import { cofactored, judgingAlike, sodium, type Sodium } from '../../../src/crypto/sodium.js';
 import { forEachSeed, type Random } from '../../support/seeds.js';
 
 const { Point } = ed25519;
@@ -29,6 +29,37 @@ function signaturesOf(random: Random, seed: Buffer, rawPublicKey: Uint8Array, me
     }),
   );
 }
+
+describe('a binding of libsodium', () => {
+  const { message, publicKey, signature } = cofactored;
+  const judging = (verdict: boolean): Sodium => ({
+    crypto_sign_detached: () => undefined,
+    crypto_sign_verify_detached: (...asked) => {
+      expect(asked).toEqual([signature, message, publicKey]);
+      return verdict;
+    },
+  });
+
+  it('is not used when it accepts what only a verifier with cofactor does', () => {
+    expect(judgingAlike(judging(true))).toBeUndefined();
+    const alike = judging(false);
+    expect(judgingAlike(alike)).toBe(alike);
+  });
+
+  it('is asked about a signature that tells verifiers with and without cofactor apart', () => {
+    const { privateKey, rawPublicKey } = identityFromSeed(Buffer.alloc(32, 7));
+    const key = publicKeyFromRaw(rawPublicKey);
+    expect(rawPublicKey).toEqual(publicKey);
+    expect(ed25519.verify(signature, message, publicKey)).toBe(true); // with cofactor
+    expect([nodeVerify(null, message, key, signature), verify(key, message, signature)]).toEqual([false, false]);
+    // It is one that only who has the key can make: nothing but the torsion in R is wrong with it.
+    const nonce = number(createHash('sha256').update('nonce').digest()) % order;
+    const r = Point.BASE.multiply(nonce).add(torsion[1]!);
+    expect(Buffer.from(r.toBytes())).toEqual(signature.subarray(0, 32));
+    expect(torsion[1]!.multiplyUnsafe(4n).is0()).toBe(false);
+    expect(verify(key, message, sign(privateKey, message))).toBe(true);
+  });
+});
 
 describe('libsodium beside node:crypto', () => {
   it('is here, so that this compares two libraries', () => {

@@ -111,6 +111,35 @@ describe('what Redis says', () => {
     expect(joined).toBe(1);
   });
 
+  it('says which values are pushed', () => {
+    const pushed: boolean[] = [];
+    const decoder = new RespDecoder((_, isPush) => pushed.push(isPush));
+    decoder.write(text('*1\r\n:1\r\n>1\r\n:1\r\n+OK\r\n>1\r\n'));
+    decoder.write(text(':1\r\n'));
+    expect(pushed).toEqual([false, true, false, true]);
+  });
+
+  it('is kept within limits while it has no end', () => {
+    const mebibyte = Buffer.alloc(1024 * 1024, 'x');
+    expect(decoded(Buffer.concat([text('+'), mebibyte.subarray(0, 65_000), text('\r\n')]))).toHaveLength(1);
+    expect(() => decoded(Buffer.concat([text('+'), mebibyte]))).toThrow('a line longer than any');
+    // Texts that are each within their limit, in one list.
+    const decoder = new RespDecoder(() => undefined);
+    decoder.write(text('*100\r\n'));
+    const many = (): void => {
+      for (let count = 0; count < 100; count++) {
+        decoder.write(text(`$${String(mebibyte.length)}\r\n`));
+        decoder.write(mebibyte);
+        decoder.write(text('\r\n'));
+      }
+    };
+    expect(many).toThrow('a value larger than any');
+    expect(() => decoded('*2\r\n$60000000\r\n')).not.toThrow();
+    expect(() => decoded(`*2\r\n$2000000\r\n${'y'.repeat(2_000_000)}\r\n$67000000\r\n`)).toThrow(
+      'a value larger than any',
+    );
+  });
+
   it.each([
     ['another kind of value', '?1\r\n'],
     ['a number that is none', ':1x\r\n'],

@@ -24,6 +24,7 @@ function storing() {
   };
   const options = {
     host,
+    outbox: { interruptions: 0 },
     service: { checkpoints: holding.state },
     incarnation: 'this process',
     retention: 0,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { createHash } from 'node:crypto';
 import { digest, sequence, type Digest } from '../../../src/pbft/types.js';
 import { fieldOf, parseField } from '../../../src/replica/state-fields.js';
 import { encodeCheckpoint } from '../../../src/wire/views.js';
@@ -17,8 +18,9 @@ describe('a stored checkpoint', () => {
   }
 
   async function expectRefused(storing: Storing): Promise<void> {
+    const before = storing.unreadable;
     const { storing: next, found } = await storing.restarted();
-    expect(found).toBeUndefined();
+    expect([found, storing.unreadable]).toEqual([undefined, before + 1]);
     expect([next.holding.first.map.size, next.holding.second.map.size]).toEqual([0, 0]);
     // It is cleared away, and the next one stored as if there had been nothing.
     next.holding.write(entries(4));
@@ -139,6 +141,27 @@ describe('a stored checkpoint', () => {
       expect((await storing.restarted()).found).toBeUndefined();
     }
     await expectRefused(storing);
+  });
+
+  it('of another release is left alone, and the replica does not start', async () => {
+    const storing = await stored();
+    const record = storing.broker.store.get(ownKey, recordField)!;
+    for (const format of [0, 2, 65_535]) {
+      const body = Buffer.from(record.subarray(0, -8));
+      body.writeUInt16BE(format);
+      const other = Buffer.concat([body, createHash('sha256').update(body).digest().subarray(0, 8)]);
+      storing.broker.store.write(ownKey, recordField, other);
+      const before = storing.broker.store.snapshot();
+      await expect(storing.restarted()).rejects.toMatchObject({
+        code: 'state-format',
+        details: { format, expected: 1 },
+      });
+      expect(storing.broker.store.snapshot()).toEqual(before);
+      // By chance, or by somebody who has altered it, it is not another release's.
+      other[other.length - 1]! ^= 1;
+      storing.broker.store.write(ownKey, recordField, other);
+      expect((await storing.restarted()).found).toBeUndefined();
+    }
   });
 
   it('that cannot be read is not one that is not there', async () => {
