@@ -20,6 +20,8 @@ interface SentBundle {
   readonly frame: Buffer;
   readonly lastSequence: number;
   readonly submissions: readonly Submission[];
+  /** When it was sent first, milliseconds. */
+  readonly sentAt: number;
   resendAt: number;
   resends: number;
 }
@@ -66,9 +68,17 @@ export class Bundler {
     this.sent = this.sent.filter(isOpen); // and with an answered one the replies to its requests are let go
     for (const group of [...alone, ...full]) this.send(group, now);
     if (rest.length === 0) return;
-    const isToWait = this.sent.length > 0 && now < (rest[0]?.startedAt ?? 0) + this.holdMs;
-    if (isToWait) this.queued = rest;
+    if (now < (rest[0]?.startedAt ?? 0) + this.holdMs && this.isAnswerNear(now)) this.queued = rest;
     else this.send(rest, now);
+  }
+
+  /**
+   * Whether a bundle of the gateway's own requests is unanswered for no longer than answers take. One that is overdue, lost or left out
+   * by a faulty primary, holds nobody up, nor does a single request, which costs less than waiting for it.
+   */
+  private isAnswerNear(now: number): boolean {
+    const { name } = this.options.credential;
+    return this.sent.some(({ submissions, sentAt }) => submissions[0]?.client === name && now < sentAt + this.holdMs);
   }
 
   /** Sends again what is due, and forgets what is answered or given up. */
@@ -104,7 +114,7 @@ export class Bundler {
     const { credential, sealer } = this.options;
     const lastSequence = this.options.reached() + limits.bundleLifetime - limits.bundleLifetimeMargin;
     const frame = sealer.seal('request', encodeBundleBody(credential, lastSequence, submissions));
-    this.sent.push({ frame, lastSequence, submissions, resendAt: now + this.patience.ms, resends: 0 });
+    this.sent.push({ frame, lastSequence, submissions, sentAt: now, resendAt: now + this.patience.ms, resends: 0 });
     this.options.publish(packets('request', [frame]));
   }
 }

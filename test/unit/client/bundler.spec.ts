@@ -35,8 +35,8 @@ class Bench {
     reached: () => this.reached,
   });
 
-  submit(timestamp: number, client = 'gateway-1', bytes = 10): Submission {
-    const submission = new Submission(client, timestamp, Buffer.alloc(bytes, 'x'), 0, 10_000, membership);
+  submit(timestamp: number, client = 'gateway-1', bytes = 10, now = 0): Submission {
+    const submission = new Submission(client, timestamp, Buffer.alloc(bytes, 'x'), now, 10_000, membership);
     submission.promise.catch(() => undefined);
     this.bundler.add(submission);
     return submission;
@@ -87,6 +87,31 @@ describe('the bundler', () => {
     expect(bench.take()).toEqual([]);
     bench.bundler.flush(200);
     expect(bench.take()).toEqual([[8]]);
+  });
+
+  it('waits for no bundle that is overdue, as one is that a primary leaves out', () => {
+    const bench = new Bench();
+    bench.submit(1);
+    bench.bundler.flush(0);
+    for (const [timestamp, now] of [
+      [2, 500],
+      [3, 540],
+    ] as const) {
+      bench.take();
+      const submission = bench.submit(timestamp, 'gateway-1', 10, now);
+      bench.bundler.flush(now);
+      expect(bench.take()).toEqual([[timestamp]]);
+      given(submission);
+    }
+  });
+
+  it('waits for no request with an idempotency key', () => {
+    const bench = new Bench();
+    bench.submit(1, keyed);
+    bench.bundler.flush(0);
+    bench.submit(2);
+    bench.bundler.flush(1);
+    expect(bench.take()).toEqual([[1], [2]]);
   });
 
   it('sends a full bundle whatever is unanswered', () => {
