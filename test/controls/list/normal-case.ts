@@ -171,7 +171,7 @@ export const normalCase: readonly Control[] = [
       {
         file: 'src/pbft/client-table.ts',
         find: 'timestamp <= this.header.forgotten',
-        replace: 'timestamp <= Math.max(this.header.forgotten, ...this.replies.keys())',
+        replace: 'timestamp <= this.newest',
       },
     ],
   },

@@ -1,6 +1,6 @@
 import type { Control } from '../control.js';
 
-const signedBody = `kind === 'pre-prepare' || kind === 'prepare' || kind === 'commit' ? body.subarray(8) : body`;
+const signedPart = `kind === 'pre-prepare' || kind === 'prepare' || kind === 'commit' ? said.subarray(8) : said`;
 
 /** Signatures, and what clients and new replicas are told (rules 6, 12, 13, 25). */
 export const onTheWire: readonly Control[] = [
@@ -29,8 +29,8 @@ export const onTheWire: readonly Control[] = [
     edits: [
       {
         file: 'src/wire/envelope.ts',
-        find: 'return Buffer.concat([bytes, body], bytes.length + body.length);',
-        replace: `return Buffer.concat([bytes, ${signedBody}]);`,
+        find: 'return Buffer.concat([bytes, said], bytes.length + said.length);',
+        replace: `return Buffer.concat([bytes, ${signedPart}]);`,
       },
     ],
   },
