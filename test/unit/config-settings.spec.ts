@@ -32,7 +32,7 @@ describe('readSettings', () => {
       host: '127.0.0.1',
       joinToken: undefined,
       joinTokenFile: undefined,
-      batchSize: 64,
+      batchSize: 512,
       checkpointInterval: 128,
       logSize: 256,
       requestTimeoutMs: 1000,
