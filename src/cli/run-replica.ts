@@ -68,7 +68,7 @@ export interface ReplicaHost {
 
 /**
  * Runs one replica until it is stopped.
- * @throws {QuorateError} `identity-in-use`, `bus-unavailable`, `unsafe-redis`, `enrolment-refused` …
+ * @throws {QuorateError} `identity-in-use`, `bus-unavailable`, `unsafe-redis`, `state-format`, `enrolment-refused` …
  */
 export async function runReplica(
   settings: Settings,
@@ -218,7 +218,8 @@ function serviceOf(
   return new StateMachineService(machine, onDefect, options);
 }
 
-function configurationOf(settings: Settings, { n, genesis }: Membership, self: ReplicaIndex): Configuration {
+/** What the settings come to for one member of a cluster. */
+export function configurationOf(settings: Settings, { n, genesis }: Membership, self: ReplicaIndex): Configuration {
   const { batchSize, requestTimeoutMs, viewChangeTimeoutMs } = settings;
   const { checkpointInterval, logSize } = genesis;
   return new Configuration({

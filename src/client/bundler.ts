@@ -36,7 +36,7 @@ export interface BundlerOptions {
 
 /**
  * Signs what one turn of the event loop submits as one bundle, and sends it to all replicas again until every request
- * in it has its answer (rule 14). Each bundle costs every replica a signature, and each batch far more: while one is unanswered,
+ * in it has its answer (rule 14). Each bundle costs every replica a signature, and each batch far more: while an answer is near,
  * further requests gather. A request with an idempotency key goes alone: a bundle is ordered whole, and such a
  * request may have been executed long ago.
  */
@@ -74,7 +74,7 @@ export class Bundler {
 
   /**
    * Whether a bundle of the gateway's own requests is unanswered for no longer than answers take. One that is overdue, lost or left out
-   * by a faulty primary, holds nobody up, nor does a single request, which costs less than waiting for it.
+   * by a faulty primary, holds nobody up, nor does a request with an idempotency key, which may be one of many.
    */
   private isAnswerNear(now: number): boolean {
     const { name } = this.options.credential;

@@ -85,5 +85,10 @@ export class Submission {
 function saySame(a: ReplicaReply, b: ReplicaReply): boolean {
   const [one, other] = [a.statement, b.statement];
   const isSamePlace = one.view === other.view && one.sequence === other.sequence;
-  return isSamePlace && one.root === other.root && a.reply.executed.index === b.reply.executed.index;
+  return (
+    isSamePlace &&
+    one.root === other.root &&
+    one.size === other.size &&
+    a.reply.executed.index === b.reply.executed.index
+  );
 }

@@ -48,7 +48,7 @@ export interface EmbeddedGateway {
 /**
  * Starts one replica in this process. Settles when it takes part; a cluster that is not founded yet is waited for.
  * One replica to a process and a machine is what fault tolerance needs; nothing else is enforced.
- * @throws {QuorateError} `invalid-setting`, `identity-in-use`, `bus-unavailable`, `unsafe-redis`, `enrolment-refused` …; or the
+ * @throws {QuorateError} `invalid-setting`, `identity-in-use`, `bus-unavailable`, `unsafe-redis`, `state-format`, `enrolment-refused` …; or the
  *   signal's reason
  */
 export async function createReplica(options: ReplicaOptions): Promise<EmbeddedReplica> {

@@ -49,7 +49,7 @@ function execute(core: Core, place: SequenceNumber, batch: Batch): void {
   const leaves = executed.list;
   outcome.proof = core.environment.proveReplies(leaves);
   outcome.statement = { view: batch.view, sequence: place, size: leaves.length, root: outcome.proof.root };
-  core.clients.add(executed.list);
+  core.clients.add(leaves);
   core.lastExecuted = place;
   core.requests.executed(batch, place);
   core.timers.onProgress(place > core.orderedUpTo);
@@ -160,14 +160,18 @@ export function replyAgain(core: Core, gateway: string, cached: readonly CachedR
   for (const replies of byStatement.values()) core.emit({ kind: 'reply-again', gateway, replies });
 }
 
+/** The cached replies to those of the requests that have one. */
+export function cachedOf(core: Core, requests: readonly Request[]): CachedReply[] {
+  return requests.map((request) => core.clients.cached(request)).filter((reply) => reply !== undefined);
+}
+
 /**
  * Two gateways may be asked for the same, by its idempotency key: when one bundle has had it executed, the other's sender
  * is answered, too, instead of asking again.
  */
 export function answerOvertaken(core: Core): void {
   for (const { gateway, requests } of core.requests.takeOvertaken()) {
-    const cached = requests.flatMap((request) => core.clients.cached(request) ?? []);
-    replyAgain(core, gateway, cached);
+    replyAgain(core, gateway, cachedOf(core, requests));
   }
 }
 

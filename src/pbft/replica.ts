@@ -2,7 +2,7 @@ import { onCheckpoint, resendCheckpoint } from './checkpointing.js';
 import type { Configuration } from './configuration.js';
 import { Core, type Environment } from './core.js';
 import type { Effect } from './effects.js';
-import { answerOvertaken, onCertificate, replyAgain } from './execution.js';
+import { answerOvertaken, cachedOf, onCertificate, replyAgain } from './execution.js';
 import type { Input } from './inputs.js';
 import { invariant } from './invariant.js';
 import type {
@@ -246,9 +246,7 @@ export class Replica {
   /** A repeated request is answered from the cache and neither ordered nor executed again (rule 12). */
   private onRequest(bundle: RequestBundle): void {
     const { core } = this;
-    const cached = bundle.requests
-      .map((request) => core.clients.cached(request))
-      .filter((reply) => reply !== undefined);
+    const cached = cachedOf(core, bundle.requests);
     replyAgain(core, bundle.gateway, cached);
     const isFresh = bundle.requests.some((request) => core.clients.standing(request) === 'fresh');
     const reason = isFresh

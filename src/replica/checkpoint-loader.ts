@@ -76,7 +76,7 @@ class PartReading {
  * Reads the checkpoint that is stored, and makes it the state. Whoever runs Redis could have changed it, so it counts only if
  * its digest is the one that q replicas have signed (rules 28 and 30).
  *
- * @returns what the store goes on from; `undefined`, and the state is empty, when none is stored or it is not genuine
+ * @returns what the store goes on from; `undefined`, and the state is empty, when none is stored or it is not genuine, which is logged
  * @throws when the log cannot be read: that says nothing about what is there
  * @throws {QuorateError} `state-format` when another release has stored it
  */

@@ -1,7 +1,6 @@
 import type { Digest } from '../pbft/types.js';
 import type { LogPlace, Removal } from '../ports/message-log.js';
-import { HashTree } from '../state-machine/hash-tree.js';
-import type { Item } from '../state-machine/merkle-map.js';
+import { changesBetween, type Change } from './checkpoint-changes.js';
 import type { CheckpointedState, StateSnapshot } from './checkpointed-state.js';
 import { encodeStoredRecord, fieldOf, ownFields, parseField, storedBytesMax } from './state-fields.js';
 
@@ -40,15 +39,7 @@ interface Proven {
   readonly proof: readonly Buffer[];
 }
 
-interface Change {
-  readonly part: number;
-  readonly key: string;
-  /** `undefined`: the key is no longer there. */
-  readonly item: Item | undefined;
-}
-
 const nothing = Buffer.alloc(0);
-const emptyTree = new HashTree();
 
 /**
  * Keeps the newest stable checkpoint in the log's hash `state`, by writing what has changed since the one that is there.
@@ -89,10 +80,16 @@ export class CheckpointStore {
   /** How many pieces were written, and how many when everything was begun anew. */
   private pieces = 0;
   private piecesBefore = 0;
-  private isListingDue = false;
-  /** Removed since the last piece that has a number, and between that one and the one before. */
-  private removed: string[] = [];
-  private removedBefore: string[] = [];
+  /**
+   * What is to be listed since everything is written anew: first fields above the checkpoint with which that begins, before anything later
+   * is written, beside which they would count; then, once it is stored, those below.
+   */
+  private listing: 'above' | 'below' | undefined;
+  /** With that checkpoint. */
+  private anewFrom = 0;
+  /** Removed since the last piece that has a number, and between that one and the one before; but for what was written since. */
+  private removed = new Set<string>();
+  private removedBefore = new Set<string>();
 
   /** @param keeper this process's own name for itself, which no other has had */
   constructor(
@@ -114,7 +111,8 @@ export class CheckpointStore {
 
   /** Whether fields may lie about whose names are not known: `list` is to be called. */
   get wantsList(): boolean {
-    return this.isListingDue && this.stored !== undefined && this.stale.length === 0;
+    const isTime = this.listing === 'above' || (this.listing === 'below' && this.stored !== undefined);
+    return isTime && this.stale.length === 0;
   }
 
   /** Whether nothing is left to do. */
@@ -135,8 +133,8 @@ export class CheckpointStore {
   /** What was removed since Redis is known to have everything may be there again. */
   onInterrupted(): void {
     this.stale = [...this.removedBefore, ...this.removed, ...this.stale];
-    this.removedBefore = [];
-    this.removed = [];
+    this.removedBefore = new Set();
+    this.removed = new Set();
   }
 
   /**
@@ -154,11 +152,12 @@ export class CheckpointStore {
     this.isSweepDue = false;
     this.changes = undefined;
     this.stale = [];
-    this.removed = [];
-    this.removedBefore = [];
+    this.removed = new Set();
+    this.removedBefore = new Set();
     this.generations = this.state.parts.map(() => new Map<string, number>());
     this.isClearDue = newest === undefined;
-    this.isListingDue = true;
+    this.listing = newest === undefined ? undefined : 'above';
+    this.anewFrom = newest?.snapshot.head.sequence ?? 0;
     this.isKeeperNamed = false;
     this.piecesBefore = this.pieces;
     return true;
@@ -166,24 +165,33 @@ export class CheckpointStore {
 
   /** @param fields what is there. What does not count goes, so much at once, and then it is to be listed again. */
   async list(fields: AsyncIterable<readonly [field: string, value: Buffer]>): Promise<void> {
-    const { since } = this;
+    const { listing, anewFrom, since } = this;
     const stale: string[] = [];
     let bytesRead = 0;
+    let isWhole = true;
     for await (const [field, value] of fields) {
       bytesRead += field.length + value.length;
-      const generation = parseField(field)?.generation ?? -1;
-      // The generation with which all was written anew has deleted nothing.
-      if (generation < since || (generation === since && value.length === 0)) stale.push(field);
-      if (stale.length === listedMax || bytesRead > storedBytesMax) break;
+      if (this.isLeftOver(field, value)) stale.push(field);
+      isWhole = stale.length < listedMax && bytesRead <= storedBytesMax;
+      if (!isWhole) break;
     }
-    if (!this.wantsList || this.since !== since) return; // lost once more meanwhile
+    const isAsBefore = this.listing === listing && this.anewFrom === anewFrom && this.since === since;
+    if (!this.wantsList || !isAsBefore) return; // lost once more meanwhile
     this.stale = stale;
-    this.isListingDue = stale.length === listedMax;
+    if (isWhole || stale.length === 0) this.listing = listing === 'above' ? 'below' : undefined;
+  }
+
+  private isLeftOver(field: string, value: Buffer): boolean {
+    const generation = parseField(field)?.generation ?? -1;
+    if (this.listing === 'above') return generation > this.anewFrom;
+    // The generation with which all was written anew has deleted nothing.
+    return generation < this.since || (generation === this.since && value.length === 0);
   }
 
   /** Does the next piece, if there is anything to do. */
   tick(out: StoreOutput): void {
     if (this.isIdle && this.isKeeperNamed) return;
+    if (this.listing === 'above' && this.stale.length === 0) return;
     const removesOnly = this.stale.length > 0 || this.isSweepDue;
     if (!removesOnly || !this.isKeeperNamed || this.isClearDue) this.number(out);
     if (!this.isKeeperNamed) this.nameKeeper(out);
@@ -207,7 +215,7 @@ export class CheckpointStore {
     const isRecorded = stored === undefined || own[ownFields.stored]?.equals(this.recordOf(stored)) === true;
     const isNamed = !this.isKeeperNamed || own[ownFields.keeper]?.toString() === this.keeper;
     const last = [pieces - 1, pieces].filter((piece) => piece > piecesBefore);
-    return isRecorded && isNamed && last.every((piece) => own[pieceField(piece)]?.equals(pieceNumber(piece)) === true);
+    return isRecorded && isNamed && last.every((piece) => own[pieceField(piece)]?.toString() === this.nameOf(piece));
   }
 
   private held(): Proven[] {
@@ -215,9 +223,14 @@ export class CheckpointStore {
   }
 
   private number(out: StoreOutput): void {
-    out.write('replica', pieceField(++this.pieces), pieceNumber(this.pieces));
+    out.write('replica', pieceField(++this.pieces), Buffer.from(this.nameOf(this.pieces)));
     this.removedBefore = this.removed;
-    this.removed = [];
+    this.removed = new Set();
+  }
+
+  /** Another process's pieces have the same numbers. */
+  private nameOf(piece: number): string {
+    return `${this.keeper} ${piece}`;
   }
 
   private nameKeeper(out: StoreOutput): void {
@@ -237,7 +250,7 @@ export class CheckpointStore {
   }
 
   private remove(fields: readonly string[], out: StoreOutput): void {
-    this.removed.push(...fields);
+    for (const field of fields) this.removed.add(field);
     out.remove({ place: 'state', fields });
   }
 
@@ -260,6 +273,8 @@ export class CheckpointStore {
       const field = fieldOf(part, sequence, key);
       const value = (item && this.state.parts[part]?.encode(item)) ?? nothing;
       out.write('state', field, value);
+      this.removed.delete(field);
+      this.removedBefore.delete(field);
       bytes += field.length + value.length + fieldOverheadBytes;
     }
   }
@@ -309,24 +324,3 @@ export class CheckpointStore {
 }
 
 const pieceField = (piece: number): string => ownFields.pieces[piece % 2 === 0 ? 0 : 1];
-const pieceNumber = (piece: number): Buffer => Buffer.from(String(piece));
-
-/** What must be written over the one state to have the other. */
-function* changesBetween(
-  before: StateSnapshot | undefined,
-  now: StateSnapshot,
-): Generator<Change, undefined, undefined> {
-  for (const [part, to] of now.parts.entries()) {
-    const from = before?.parts[part];
-    for (const bucket of to.differing(from ?? emptyTree)) {
-      const gone = new Map((from?.itemsOf(bucket) ?? []).map((item) => [item.key, item]));
-      for (const item of to.itemsOf(bucket)) {
-        const { key } = item;
-        if (gone.get(key)?.hash !== item.hash) yield { part, key, item };
-        gone.delete(key);
-      }
-      for (const key of gone.keys()) yield { part, key, item: undefined };
-    }
-  }
-  return undefined;
-}

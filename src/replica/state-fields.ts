@@ -29,9 +29,10 @@ export function parseField(field: string): { part: number; generation: number; k
 export const ownFields = {
   /** The checkpoint that is stored whole: the commit of all that was written for it. */
   stored: 'stored-checkpoint',
-  /** Which process keeps the store. Written once in its life: if it is gone, so may be all that was written before. */
+  /** Which process keeps the store. Written with its first piece, and whenever everything is written anew: if it is gone, so may be all that was
+   * written since. */
   keeper: 'keeper',
-  /** The number of the last piece that was written into the store, and of the one before: the even one, and the odd one. */
+  /** Keeper and number of the last piece that was written into the store, and of the one before: the even one, and the odd one. */
   pieces: ['even-piece', 'odd-piece'],
   /** The sequence number up to which the log's hashes were removed. */
   collected: 'collected',
@@ -49,7 +50,7 @@ export interface StoredRecord {
 const checkpointFrameBytesMax = 1024;
 
 /**
- * To be raised with every change of how an item is encoded, what a state's digest covers, or this record: what another release
+ * To be raised with every change of how an item or a frame is encoded, what a state's digest covers, or this record: what another release
  * has stored would look like nothing, and be cleared away.
  */
 const storedFormat = 1;

@@ -142,7 +142,8 @@ const frozenResults = new WeakMap<object, string>();
 
 /** @throws {OperationRejected} `result-too-large`, `result-too-deep`; {TypeError} when it is no JSON */
 function encodeResult(result: unknown, onDefect: OnDefect): string {
-  if (typeof result !== 'object' || result === null || !Object.isFrozen(result)) return textOfResult(result, onDefect);
+  const isConstant = typeof result === 'object' && result !== null && Object.isFrozen(result) && !('toJSON' in result);
+  if (!isConstant) return textOfResult(result, onDefect);
   const known = frozenResults.get(result);
   if (known !== undefined) return known;
   const text = textOfResult(result, onDefect);
@@ -152,7 +153,11 @@ function encodeResult(result: unknown, onDefect: OnDefect): string {
 
 /** Whether a member of a frozen object is always the same: no getter, and nothing that can change inside. */
 function isForEver(member: PropertyDescriptor): boolean {
-  return 'value' in member && (typeof member.value !== 'object' || member.value === null);
+  return (
+    'value' in member &&
+    typeof member.value !== 'function' &&
+    (typeof member.value !== 'object' || member.value === null)
+  );
 }
 
 function textOfResult(result: unknown, onDefect: OnDefect): string {

@@ -3,8 +3,8 @@ import { digest, type Digest } from '../pbft/types.js';
 import { bucketCount, bucketOf, hashOfBucket, HashTree, TreeView, type Pages } from './hash-tree.js';
 
 /**
- * Written items and buckets that may wait for the digest to be hashed: what is written again and again is hashed once for each
- * checkpoint, and no checkpoint has more than these to hash, about 2 ms.
+ * Items that were written over, and besides buckets, that may wait for the digest to be hashed: what is written again and again is hashed
+ * once for each checkpoint, and no checkpoint has more than these to hash, some 3 ms.
  */
 const unhashedByDefault = 1024;
 
@@ -48,7 +48,7 @@ export class MerkleMap<I extends Item> {
   private bytesHeld = 0;
   private count = 0;
 
-  /** @param unhashedMax written items and buckets that may wait for the digest to be hashed */
+  /** @param unhashedMax items that were written over, and buckets, that may wait for the digest to be hashed */
   constructor(private readonly unhashedMax = unhashedByDefault) {}
 
   /** Bytes of all items. */

@@ -35,10 +35,10 @@ class Preambles {
 
   constructor(private readonly context: ClusterContext) {}
 
-  /** The bytes that are signed. `digest` is the body's, where it is known. */
-  signedBytes(kind: Kind, body: Buffer, digest?: Digest): Buffer {
+  /** The bytes that are signed. `bodyDigest` is the body's, where it is known; it counts only for what is signed by digest. */
+  signedBytes(kind: Kind, body: Buffer, bodyDigest?: Digest): Buffer {
     if (!signedByDigest.has(kind)) return this.before(kind, body);
-    return this.before(kind, Buffer.from(digest ?? sha256(body), 'hex'));
+    return this.before(kind, Buffer.from(bodyDigest ?? sha256(body), 'hex'));
   }
 
   private before(kind: Kind, said: Buffer): Buffer {
@@ -151,9 +151,9 @@ export class Opener {
     return frame.kind === kind ? this.checkOrigin(frame) : 'wrong-channel';
   }
 
-  /** Whether the signer that the frame names has signed it. `digest` is its body's SHA-256, where that is known. */
-  verify({ kind, signer, body, signature }: Signed, digest?: Digest): boolean {
-    const message = this.preambles.signedBytes(kind, body, digest);
+  /** Whether the signer that the frame names has signed it. `bodyDigest` is its body's SHA-256, where the caller has computed it. */
+  verify({ kind, signer, body, signature }: Signed, bodyDigest?: Digest): boolean {
+    const message = this.preambles.signedBytes(kind, body, bodyDigest);
     if (signer !== gatewaySigner) return this.verifier.verifyReplica(replicaIndex(signer), message, signature);
     const credential = decoded(() => readCredential(new Reader(body)));
     return credential !== 'malformed-frame' && this.verifier.verifyGateway(credential, message, signature);

@@ -103,16 +103,16 @@ export function encodeCachedAttachments(replies: readonly CachedReply[]): Buffer
   });
 }
 
-function chunksOf<T>(items: readonly T[], bytesOf: (item: T) => number): T[][] {
+function chunksOf<T>(items: readonly T[], sizeOf: (item: T) => number): T[][] {
   const chunks: T[][] = [[]];
   let bytes = 0;
   for (const item of items) {
-    if (bytes > 0 && bytes + bytesOf(item) > resultBytesPerFrame) {
+    if (bytes > 0 && bytes + sizeOf(item) > resultBytesPerFrame) {
       chunks.push([]);
       bytes = 0;
     }
     chunks.at(-1)?.push(item);
-    bytes += bytesOf(item);
+    bytes += sizeOf(item);
   }
   return chunks;
 }

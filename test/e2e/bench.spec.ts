@@ -7,8 +7,8 @@ import { PROGRAM } from '../../src/cluster/local-cluster.js';
 import { areTestsLong } from '../support/long-tests.js';
 import { plainEnvironment } from '../support/processes.js';
 
-/** Those of a quick run but for etcd, which is rarely installed; with QUORATE_LONG_TESTS=1 all others, too. */
-const QUICK = ['unloaded', 'saturation', 'rest', 'curve', 'one-down', 'primary-killed'];
+/** Those of a quick run but for etcd, which is rarely installed, and our own tool; with QUORATE_LONG_TESTS=1 all others, too. */
+const QUICK = ['unloaded', 'saturation', 'rest', 'curve', 'one-down', 'primary-killed', 'one-process'];
 const OTHERS = ['sizes', 'replicas', 'appendfsync', 'half-load', 'growth', 'overload', 'drift'];
 const wanted = areTestsLong ? [...QUICK, ...OTHERS] : QUICK;
 const TIMEOUT_MS = 400_000;

@@ -64,6 +64,7 @@ export class Storing {
   /** @returns whether there was anything to do */
   async tick(): Promise<boolean> {
     const isIdle = this.store.isIdle;
+    if (this.store.wantsList) await this.store.list(this.log.scanState());
     this.store.tick(this.turn);
     if (!this.turn.isEmpty) await this.outbox.send(this.turn.take());
     return !isIdle;

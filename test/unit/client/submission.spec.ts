@@ -60,6 +60,17 @@ describe('a submission', () => {
     expect(await outcome(submit([replyOf(0, other), replyOf(1, other)]))).toBe('idempotency-conflict');
   });
 
+  it('does not take for the same what is signed of another number of replies', async () => {
+    const submission = submit([]);
+    const honest = replyOf(0, { before: 2 });
+    const size = honest.statement.size + 1; // the root is the same, and so may be a path
+    submission.add({ ...replyOf(1, { before: 2 }), statement: { ...honest.statement, size } });
+    submission.add(honest);
+    expect(submission.isSettled).toBe(false);
+    submission.add(replyOf(2, { before: 2 }));
+    expect((await submission.promise).receipt.signatures).toHaveLength(2);
+  });
+
   it('tells who has replied in whatever way', () => {
     expect(submit([replyOf(2), replyOf(0, { result: null })]).repliers).toEqual([2, 0]);
   });

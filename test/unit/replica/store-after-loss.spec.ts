@@ -5,6 +5,7 @@ import { MemoryOutbox } from '../../../src/memory/memory-outbox.js';
 import { sequence, type Digest } from '../../../src/pbft/types.js';
 import type { Turn } from '../../../src/ports/outbox.js';
 import type { Host } from '../../../src/replica/host.js';
+import { storedBytesMax } from '../../../src/replica/state-fields.js';
 import { StateSync, type StateSyncOptions } from '../../../src/replica/state-sync.js';
 import { TurnBuilder } from '../../../src/replica/turn-builder.js';
 import { settled } from '../../support/cluster-waiting.js';
@@ -172,5 +173,76 @@ describe('a checkpoint that is stored in a Redis which loses what it has acknowl
         if (lost < during) await expectWhole({ during, turns: lost });
       }
     }
+  });
+
+  const changed = keys.map((key) => [key, 'changed'.padEnd(100)] as const);
+
+  /** A process has died while it wrote the second checkpoint: a piece of it lies about. */
+  async function afterDeath(): Promise<Storing> {
+    const one = new Storing(new Holding(entries(size, 100)));
+    one.stabilise(128);
+    await one.settle();
+    one.holding.write(changed);
+    one.stabilise(256);
+    await one.tick();
+    return (await one.restarted()).storing;
+  }
+
+  it('does not remove again what was written since', async () => {
+    const two = await afterDeath();
+    two.holding.write(changed);
+    two.stabilise(256);
+    const isThere = (): boolean => [...two.fields.keys()].some((field) => field.startsWith('0:256:'));
+    while (isThere()) await two.tick(); // what lay about
+    while (!isThere()) await two.tick();
+    two.store.onInterrupted();
+    expect(two.store.onReadBack(await two.log.readReplica())).toBe(false);
+    await two.settle();
+    expect((await two.restarted()).found?.snapshot.head.sequence).toBe(256);
+  });
+
+  it('does not bring back to life what an earlier process has left above it', async () => {
+    const two = await afterDeath();
+    const before = two.broker.store.snapshot();
+    await two.tick();
+    two.broker.store.rollBack(before);
+    two.store.onInterrupted();
+    expect(two.store.onReadBack(await two.log.readReplica())).toBe(true);
+    for (let piece = 0; piece < 4; piece++) await two.tick(); // it is being written anew
+    two.holding.write(keys.slice(0, 100).map((key) => [key, undefined] as const));
+    const digest = two.stabilise(384);
+    await two.settle();
+    const { found } = await two.restarted();
+    expect(found?.snapshot.digest).toBe(digest);
+    expect(two.fields.size).toBe(two.holding.first.map.size + two.holding.second.map.size);
+  });
+
+  it('does not take an earlier process’s pieces for its own', async () => {
+    const one = new Storing(new Holding(entries(150, 100)));
+    one.stabilise(128);
+    await one.settle(); // two pieces with numbers
+    const { storing: two } = await one.restarted();
+    two.holding.write(changed);
+    two.stabilise(256);
+    await two.tick();
+    const before = two.broker.store.snapshot();
+    await two.tick();
+    two.broker.store.rollBack(before);
+    two.store.onInterrupted();
+    expect(two.store.onReadBack(await two.log.readReplica())).toBe(true);
+  });
+
+  it('lists on while there is more than it reads at once', async () => {
+    const two = await afterDeath();
+    two.store.onReadBack({});
+    const large = { length: storedBytesMax + 1 } as Buffer;
+    async function* fields(): AsyncGenerator<readonly [string, Buffer]> {
+      await settled();
+      yield ['0:256:a', large];
+      yield ['0:256:b', large];
+    }
+    await two.store.list(fields());
+    await two.tick();
+    expect(two.store.wantsList).toBe(true);
   });
 });

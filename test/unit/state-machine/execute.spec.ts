@@ -55,6 +55,20 @@ describe('executing an operation', () => {
     expect(state.get('a')).toBe(1);
   });
 
+  it('encodes a frozen result once, unless what it says can change all the same', () => {
+    let current = 1;
+    const constant = Object.freeze({ ok: true });
+    const own = Object.freeze(Object.defineProperty({}, 'n', { get: () => current, enumerable: true }));
+    const inside = Object.freeze({ list: [1] });
+    const said = Object.freeze(Object.defineProperty({}, 'toJSON', { value: () => ({ n: current }) }));
+    const textsOf = (): string[] =>
+      [constant, own, inside, said].map((result) => execute(machineThat(() => result)).text);
+    expect(textsOf()).toEqual(['{"ok":true}', '{"n":1}', '{"list":[1]}', '{"n":1}']);
+    current = 2;
+    inside.list.push(2);
+    expect(textsOf()).toEqual(['{"ok":true}', '{"n":2}', '{"list":[1,2]}', '{"n":2}']);
+  });
+
   it('undoes what a rejected operation wrote, and says why it was rejected', () => {
     const state = new MerkleState();
     const machine = machineThat((_, given) => {
