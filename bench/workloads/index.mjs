@@ -3,6 +3,7 @@ import { drift } from './drift.mjs';
 import { etcd } from './etcd.mjs';
 import { growth } from './growth.mjs';
 import { halfLoad } from './half-load.mjs';
+import { oneProcess } from './one-process.mjs';
 import { overload } from './overload.mjs';
 import { primaryKilled } from './primary-killed.mjs';
 import { rest } from './rest.mjs';
@@ -19,5 +20,5 @@ export const fullWorkloads = [
 /** What a quick run measures as far as it gets, unless it is told what to. */
 export const quickWorkloads = [unloaded, saturation, rest, curve, etcd, oneDown, primaryKilled];
 
-/** Everything that can be asked for; a million requests take as long as all the rest. */
-export const workloads = [...fullWorkloads, drift];
+/** Everything that can be asked for: also a million requests, which take as long as all the rest, and what is for our own work. */
+export const workloads = [...fullWorkloads, drift, oneProcess];
