@@ -218,7 +218,10 @@ function serviceOf(
   return new StateMachineService(machine, onDefect, options);
 }
 
-/** What the settings come to for one member of a cluster. */
+/**
+ * What the settings come to for one member of a cluster.
+ * @public the bench composes replicas with it
+ */
 export function configurationOf(settings: Settings, { n, genesis }: Membership, self: ReplicaIndex): Configuration {
   const { batchSize, requestTimeoutMs, viewChangeTimeoutMs } = settings;
   const { checkpointInterval, logSize } = genesis;
