@@ -113,7 +113,7 @@ export class LocalCluster {
     const child = new Child({
       name,
       command: process.execPath,
-      args: [...this.words(member), '--attached'],
+      args: [...flagsOf(member), ...this.words(member), '--attached'],
       environment: { ...processEnvironment(), ...settingsEnvironment(this.settingsOf(member)) },
       logFile: this.logFile(name),
       onNotice: this.options.onNotice,
@@ -226,7 +226,7 @@ export class LocalCluster {
     const listening = { ...(PORT === undefined ? {} : { PORT }), ...(HOST === undefined ? {} : { HOST }) };
     const secret = this.settings.joinToken === undefined ? '' : 'JOIN_TOKEN="$JOIN_TOKEN" ';
     const variables = member.role === 'gateway' ? { ...shared, ...listening } : shared;
-    return secret + commandText(variables, ['node', ...this.words(member)]);
+    return secret + commandText(variables, ['node', ...flagsOf(member), ...this.words(member)]);
   }
 
   private async prepare(): Promise<void> {
@@ -294,6 +294,14 @@ export class LocalCluster {
   private assertNotStopping(): void {
     if (this.isStopping) throw new QuorateError('shutting-down', 'the cluster is being stopped');
   }
+}
+
+/**
+ * Node's flags. A gateway's young generation may take 64 MiB: what waits for its answer there is else copied out of it, which under overload
+ * takes a sixth of its time.
+ */
+function flagsOf({ role }: Member): readonly string[] {
+  return role === 'gateway' ? ['--max-semi-space-size=64'] : [];
 }
 
 async function readiness(url: string): Promise<string> {
