@@ -297,8 +297,8 @@ export class LocalCluster {
 }
 
 /**
- * Node's flags. A gateway's young generation may take 64 MiB: what waits for its answer there is else copied out of it, which under overload
- * takes a sixth of its time.
+ * Node's flags. A gateway's young generation may take 64 MiB: what waits for its answer there is else copied out of it. Collecting garbage took
+ * a sixth of its time under overload (docs/performance.md has what this gave).
  */
 function flagsOf({ role }: Member): readonly string[] {
   return role === 'gateway' ? ['--max-semi-space-size=64'] : [];
