@@ -38,6 +38,8 @@ export class MerkleMap<I extends Item> {
    * were written shortly before, and find here, in one place, what else is spread over the memory.
    */
   private readonly overwritten = new Map<string, Overwriting<I>>();
+  /** The key that was looked for last: to write a new one it is looked for three times, and its bucket costs a hash. */
+  private sought = { key: '', bucket: bucketOf('') };
   private readonly tree = new HashTree();
   /** Buckets that were written since they were last hashed, the first written first, */
   private readonly dirty = new Set<number>();
@@ -69,12 +71,12 @@ export class MerkleMap<I extends Item> {
   get(key: string): I | undefined {
     const over = this.overwritten.get(key);
     if (over !== undefined) return over.item;
-    return itemIn(this.bucket(bucketOf(key)), key);
+    return itemIn(this.bucket(this.find(key)), key);
   }
 
   /** How many items share this key's bucket, its own included if it is there. */
   sizeOfBucketOf(key: string): number {
-    return this.bucket(bucketOf(key)).length;
+    return this.bucket(this.find(key)).length;
   }
 
   set(item: I): void {
@@ -84,7 +86,7 @@ export class MerkleMap<I extends Item> {
       over.item = item;
       return;
     }
-    const bucket = bucketOf(item.key);
+    const bucket = this.find(item.key);
     const before = itemIn(this.bucket(bucket), item.key);
     this.bytesHeld += item.bytes - (before?.bytes ?? 0);
     if (before !== undefined) {
@@ -101,7 +103,7 @@ export class MerkleMap<I extends Item> {
     const before = this.get(key);
     if (before === undefined) return false;
     this.overwritten.delete(key);
-    const items = this.toBeWritten(bucketOf(key));
+    const items = this.toBeWritten(this.find(key));
     items.splice(rankOf(items, key), 1);
     this.bytesHeld -= before.bytes;
     this.count--;
@@ -200,6 +202,11 @@ export class MerkleMap<I extends Item> {
       items[rankOf(items, key)] = item;
       this.overwritten.delete(key);
     }
+  }
+
+  private find(key: string): number {
+    if (key !== this.sought.key) this.sought = { key, bucket: bucketOf(key) };
+    return this.sought.bucket;
   }
 
   private bucket(bucket: number): I[] {
