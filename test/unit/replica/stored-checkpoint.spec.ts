@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { digest, sequence, type Digest } from '../../../src/pbft/types.js';
-import { fieldOf, parseField } from '../../../src/replica/state-fields.js';
+import { encodeStoredRecord, fieldOf, parseField } from '../../../src/replica/state-fields.js';
 import { encodeCheckpoint } from '../../../src/wire/views.js';
 import { entries, Holding } from '../../support/state-transfer.js';
 import { change, ownKey, proofOf, recordField, sealers, stateKey, Storing } from '../../support/storing.js';
@@ -29,6 +29,13 @@ describe('a stored checkpoint', () => {
     expect((await next.restarted()).storing.holding.digests).toEqual(next.holding.digests);
     expect(next.fields.size).toBe(8);
   }
+
+  it('has a format that was settled with this version of frames, which are in it', () => {
+    const [frame] = proofOf(128, digest('a'.repeat(64)));
+    const record = encodeStoredRecord({ sequence: 128, time: 0, since: 0, proof: [frame!] });
+    // With another version of frames the record needs another format: it would look like nothing, and be cleared away.
+    expect([frame![0], record.readUInt16BE(0)]).toEqual([2, 1]);
+  });
 
   it('is not taken when any of its fields is altered, missing, or another one’s', async () => {
     const genuine = await stored();

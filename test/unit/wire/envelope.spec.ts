@@ -1,13 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { Ed25519Signer, Ed25519Verifier } from '../../../src/crypto/signatures.js';
-import { sign } from '../../../src/crypto/ed25519.js';
+import { sha256 } from '../../../src/crypto/digest.js';
+import { publicKeyFromRaw, sign, verify } from '../../../src/crypto/ed25519.js';
 import { enrolmentStatement } from '../../../src/crypto/enrolment.js';
+import { preamble } from '../../../src/crypto/genesis.js';
 import { digest, sequence, view } from '../../../src/pbft/types.js';
 import type { Channel } from '../../../src/ports/bus.js';
 import { encodeBundleBody } from '../../../src/wire/bundle.js';
 import type { Credential } from '../../../src/wire/credential.js';
 import { Opener, Sealer } from '../../../src/wire/envelope.js';
-import { gatewaySigner } from '../../../src/wire/frame.js';
+import { gatewaySigner, type Frame } from '../../../src/wire/frame.js';
 import type { Kind } from '../../../src/wire/kinds.js';
 import { encodePhaseBody } from '../../../src/wire/phase.js';
 import { identityNamed, testCluster, testMembership } from '../crypto/support.js';
@@ -141,6 +143,17 @@ describe("a gateway's frame", () => {
     expect(openAndVerify(sealed({ ...one, credential: renamed }), 'request')).toBe(false);
     expect(openAndVerify(sealed({ ...two, credential: stolen }), 'request')).toBe(false);
     expect(openAndVerify(sealed({ ...two, credential: one.credential }), 'request')).toBe(false);
+  });
+
+  it('is signed by its digest, and by nothing else', () => {
+    const one = gateway('gateway-1');
+    const frame = opener.open(sealed(one), 'request') as Frame;
+    const before = preamble(membership.digest, 0, 'request');
+    const key = publicKeyFromRaw(one.credential.publicKey);
+    const digest = sha256(frame.body);
+    expect(verify(key, Buffer.concat([before, Buffer.from(digest, 'hex')]), frame.signature)).toBe(true);
+    expect(verify(key, Buffer.concat([before, frame.body]), frame.signature)).toBe(false);
+    expect([opener.verify(frame, digest), opener.verify(frame, sha256(Buffer.alloc(1)))]).toEqual([true, false]);
   });
 
   it('is refused when there is no credential in it', () => {
