@@ -23,7 +23,7 @@ export async function startRestLoad(cleanUp, engine) {
   const pid = () => engine.cluster.pid(gateway);
   return {
     ask: (...question) => client.ask(...question),
-    processIds: () => ({ ...engine.processIds(), client: client.pid, [gateway]: pid() }),
+    processIds: () => ({ ...engine.processIds(), 'http-client': client.pid, [gateway]: pid() }),
     processorTime: async () => ({
       ...(await engine.processorTime()),
       client: await processorUs(client.pid),

@@ -19,7 +19,7 @@ export const overload = {
     const redis = await startOurRedis(context);
     const engine = await startEngine(cleanUp, { redis, gateways: 1, settings: options.settings });
     const load = await startRestLoad(cleanUp, engine);
-    const method = { ...methodOf(context), profiles: undefined };
+    const method = methodOf(context);
     const operationBytes = OPERATION_BYTES;
     const { peak } = await inTurn(
       [{ name: 'peak', label: 'saturated', load, spec: { outstanding: CONNECTIONS_AT_PEAK, operationBytes } }],

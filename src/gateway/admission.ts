@@ -5,15 +5,37 @@ import { Connections } from './connections.js';
 import { CLIENT_GRACE_MS, GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
 import { Places } from './places.js';
 
+/** What an admitted request takes up, until nobody holds it any more. */
+class Place {
+  #holders = 0;
+
+  constructor(private readonly onFree: () => void) {}
+
+  hold(): void {
+    this.#holders += 1;
+  }
+
+  letGo(): void {
+    this.#holders -= 1;
+    if (this.#holders === 0) this.onFree();
+  }
+}
+
+/** Where a request has its place. */
+const placeOf = Symbol('place');
+type Admitted = IncomingMessage & { [placeOf]?: Place };
+
 /**
  * Counts the requests on their way through the cluster, from before their body is read until both the answer is sent
  * and the cluster's work on it is over: a client that hangs up frees nothing as long as its operation runs on.
  */
 @Injectable()
 export class Admission {
-  readonly #holders = new WeakMap<IncomingMessage, () => () => void>();
   readonly #places: Places;
   #inFlight = 0;
+  readonly #onFree = (): void => {
+    this.#inFlight -= 1;
+  };
 
   constructor(
     @Inject(GATEWAY_OPTIONS) private readonly options: GatewayOptions,
@@ -46,19 +68,15 @@ export class Admission {
   enter(request: IncomingMessage): void {
     if (this.isFull) throw this.refusal();
     this.#inFlight += 1;
-    let holders = 0;
-    const hold = (): (() => void) => {
-      holders += 1;
-      return () => {
-        holders -= 1;
-        if (holders === 0) this.#inFlight -= 1;
-      };
+    const place = new Place(this.#onFree);
+    (request as Admitted)[placeOf] = place;
+    place.hold();
+    const letGo = (): void => {
+      place.letGo();
     };
-    this.#holders.set(request, hold);
-    const release = hold();
     const exchange = this.connections.of(request);
-    if (exchange === undefined) release();
-    else exchange.onEnd(release);
+    if (exchange === undefined) letGo();
+    else exchange.onEnd(letGo);
   }
 
   /**
@@ -72,30 +90,36 @@ export class Admission {
     if (this.connections.draining) {
       throw new QuorateError('shutting-down', 'The gateway takes no more requests. This one was not executed.');
     }
-    const release = this.#holders.get(request)?.();
+    const place = (request as Admitted)[placeOf];
+    place?.hold();
     const startedAt = performance.now();
     try {
       return await withinDeadline(work(this.options.deadlineMs), this.options.deadlineMs + CLIENT_GRACE_MS);
     } finally {
       this.#places.onEnd(startedAt, performance.now(), this.#inFlight);
-      release?.();
+      place?.letGo();
     }
   }
 }
 
-async function withinDeadline<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
+/** What `work` gives, unless it takes longer. */
+function withinDeadline<T>(work: Promise<T>, deadlineMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
       const details = { answered: [], mayStillCommit: true };
       reject(new QuorateError('no-quorum', 'No answer came within the deadline. It may still commit.', details));
     }, deadlineMs);
+    work.then(
+      (result) => {
+        clearTimeout(timer);
+        resolve(result);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error instanceof Error ? error : new Error('not an error', { cause: error }));
+      },
+    );
   });
-  try {
-    return await Promise.race([work, expired]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** On the controllers whose requests go through the cluster. Guards run before pipes, hence before a body is read. */

@@ -3,6 +3,10 @@ import type { Socket } from 'node:net';
 import { Injectable } from '@nestjs/common';
 import type { HttpProblem } from './problem.js';
 
+/** Where a request has its exchange: a WeakMap of all of them costs several times as much, garbage collection included. */
+const exchangeOf = Symbol('exchange');
+type Exchanged = IncomingMessage & { [exchangeOf]?: Exchange };
+
 /** One request and its response, until the response is sent or the client is gone. */
 export class Exchange {
   /** Milliseconds of `performance.now()`. */
@@ -45,12 +49,9 @@ export class Exchange {
     this.#bodyWaiter?.(problem);
   }
 
-  /** Calls `waiter` when the body breaks, unless the returned function is called first. */
-  onBrokenBody(waiter: (problem: HttpProblem) => void): () => void {
+  /** Calls `waiter` when the body breaks. */
+  onBrokenBody(waiter: (problem: HttpProblem) => void): void {
     this.#bodyWaiter = waiter;
-    return () => {
-      this.#bodyWaiter = undefined;
-    };
   }
 
   /** Whether the response will say `Connection: close`; without effect once its headers are sent. */
@@ -83,7 +84,6 @@ interface Connection {
 @Injectable()
 export class Connections {
   readonly #connections = new Map<Socket, Connection>();
-  readonly #exchanges = new WeakMap<IncomingMessage, Exchange>();
   #draining = false;
 
   /** From now on every connection is closed after the last answer on it. */
@@ -117,9 +117,9 @@ export class Connections {
       for (const earlier of connection?.exchanges ?? []) earlier.closeAfter(false);
       exchange.closeAfter(true);
     }
-    this.#exchanges.set(request, exchange);
+    (request as Exchanged)[exchangeOf] = exchange;
     connection?.exchanges.add(exchange);
-    response.once('close', () => {
+    response.on('close', () => {
       connection?.exchanges.delete(exchange);
       if (connection?.exchanges.size === 0) connection.bytesReadAtRest = socket.bytesRead;
       exchange.end();
@@ -128,8 +128,14 @@ export class Connections {
     return exchange;
   }
 
+  /** Instead of `open` for a request whose whole answer the system has taken already. */
+  pass({ socket }: IncomingMessage): void {
+    const connection = this.#connections.get(socket);
+    if (connection?.exchanges.size === 0) connection.bytesReadAtRest = socket.bytesRead;
+  }
+
   of(request: IncomingMessage): Exchange | undefined {
-    return this.#exchanges.get(request);
+    return (request as Exchanged)[exchangeOf];
   }
 
   /** The unfinished exchanges of a connection, oldest first. */

@@ -3,6 +3,7 @@ import helmet from 'helmet';
 import { QuorateError } from '../errors.js';
 import type { Connections } from './connections.js';
 import { crossOrigin } from './cross-origin.js';
+import { headerValues } from './headers.js';
 import { awaitsContinue, expectsTheUnknown } from './http-server.js';
 import type { GatewayMetrics } from './metrics.js';
 import { OPERATOR_PATH } from './operator-path.js';
@@ -14,23 +15,44 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
 const URL_LENGTH_MAX = 8 * 1024;
 
 /** Comes before Nest: what holds for every request, whatever its path. */
-export function edge(
-  connections: Connections,
-  metrics: GatewayMetrics,
-  corsOrigins: readonly string[] = [],
-): Middleware {
-  return (request, response, next) => {
-    const exchange = connections.open(request, response);
-    metrics.observe(exchange);
-    // Whoever reads the body asks for it. A client that is answered without it must not reuse the connection: nobody could
-    // tell its body from its next request.
-    if (awaitsContinue(request) || expectsTheUnknown(request)) exchange.closeAfter(true);
-    secure(request, response);
-    if (crossOrigin(request, response, corsOrigins)) return;
-    const problem = connections.draining && !isProbe(request.url ?? '') ? shuttingDown() : refusal(request);
+export class Edge {
+  /**
+   * What every answer of the API says besides its content, to whom is of no other origin: for `writeHead`, which takes a tenth of the time
+   * of a `setHeader` for each.
+   */
+  readonly apiHeaders: readonly string[];
+
+  constructor(
+    private readonly connections: Connections,
+    private readonly metrics: GatewayMetrics,
+    private readonly corsOrigins: readonly string[] = [],
+  ) {
+    const headers: Headers = [...API, ...(corsOrigins.length === 0 ? [] : [['Vary', 'Origin'] as const])];
+    this.apiHeaders = headers.flat();
+  }
+
+  readonly middleware: Middleware = (request, response, next) => {
+    const problem = this.enter(request, response);
+    if (this.dress(request, response)) return;
     if (problem === undefined) next();
     else sendProblem(response, problem);
   };
+
+  /** Takes note of a request. @returns why it is not taken, if it is not */
+  enter(request: IncomingMessage, response: ServerResponse): HttpProblem | QuorateError | undefined {
+    const exchange = this.connections.open(request, response);
+    this.metrics.observe(exchange);
+    // Whoever reads the body asks for it. A client that is answered without it must not reuse the connection: nobody could
+    // tell its body from its next request.
+    if (awaitsContinue(request) || expectsTheUnknown(request)) exchange.closeAfter(true);
+    return this.connections.draining && !isProbe(request.url ?? '') ? shuttingDown() : refusal(request);
+  }
+
+  /** Sets what the answer says besides its content. @returns whether that was all, and it is sent */
+  dress(request: IncomingMessage, response: ServerResponse): boolean {
+    secure(request, response);
+    return crossOrigin(request, response, this.corsOrigins);
+  }
 }
 
 function refusal(request: IncomingMessage): HttpProblem | undefined {
@@ -39,7 +61,7 @@ function refusal(request: IncomingMessage): HttpProblem | undefined {
     const detail = `The URL is longer than ${String(URL_LENGTH_MAX)} characters.`;
     return new HttpProblem('request-too-large', detail, { status: 414 });
   }
-  const hosts = request.headersDistinct.host ?? [];
+  const hosts = headerValues(request, 'host');
   if (hosts.length > 1 || (hosts.length === 0 && httpVersion === '1.1')) {
     return new HttpProblem('invalid-request', 'The request needs one Host header.');
   }
@@ -58,17 +80,24 @@ function isProbe(url: string): boolean {
   return /^\/(health\/(live|ready)|metrics)(\?|$)/.test(url);
 }
 
-/** Content security policies: the API's answers may do nothing, the status page only what it does. */
-const API = helmetWith({ defaultSrc: ["'none'"], frameAncestors: ["'none'"] });
-const PAGE = helmetWith({
-  defaultSrc: ["'none'"],
-  scriptSrc: ["'self'"],
-  styleSrc: ["'self'"],
-  connectSrc: ["'self'"],
-  baseUri: ["'none'"],
-  formAction: ["'none'"],
-  frameAncestors: ["'none'"],
-});
+type Headers = readonly (readonly [name: string, value: string])[];
+
+const noStore = ['Cache-Control', 'no-store'] as const;
+
+/** With content security policies: the API's answers may do nothing, the status page only what it does. */
+const API = [noStore, ...helmetWith({ defaultSrc: ["'none'"], frameAncestors: ["'none'"] })];
+const PAGE = [
+  noStore,
+  ...helmetWith({
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    styleSrc: ["'self'"],
+    connectSrc: ["'self'"],
+    baseUri: ["'none'"],
+    formAction: ["'none'"],
+    frameAncestors: ["'none'"],
+  }),
+];
 const DOCS = helmetWith({
   defaultSrc: ["'none'"],
   scriptSrc: ["'self'"],
@@ -81,10 +110,7 @@ const DOCS = helmetWith({
   frameAncestors: ["'none'"],
 });
 
-type Headers = readonly (readonly [name: string, value: string])[];
-
-/** What every answer of the API says besides its content. */
-export const API_HEADERS: Headers = [['Cache-Control', 'no-store'], ...API];
+const OPERATOR = [noStore, ...DOCS];
 
 /** What helmet sets with these directives: the same for every request, so it is asked once. */
 function helmetWith(directives: Record<string, string[]>): Headers {
@@ -106,10 +132,13 @@ function helmetWith(directives: Record<string, string[]>): Headers {
 
 function secure(request: IncomingMessage, response: ServerResponse): void {
   const [path = ''] = (request.url ?? '').split('?', 1);
-  const isDocs = isBelow(path, '/docs');
-  if (!isDocs) response.setHeader('Cache-Control', 'no-store');
-  const headers = isDocs || isBelow(path, OPERATOR_PATH) ? DOCS : path === '/' ? PAGE : API;
-  for (const [name, value] of headers) response.setHeader(name, value);
+  for (const [name, value] of headersAt(path)) response.setHeader(name, value);
+}
+
+function headersAt(path: string): Headers {
+  if (isBelow(path, '/docs')) return DOCS;
+  if (isBelow(path, OPERATOR_PATH)) return OPERATOR;
+  return path === '/' ? PAGE : API;
 }
 
 function isBelow(path: string, root: string): boolean {

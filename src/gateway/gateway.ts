@@ -6,7 +6,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { ClusterClient } from '../client/cluster-client.js';
 import { AccessGuard } from './access.js';
 import { Connections } from './connections.js';
-import { edge } from './edge.js';
+import { Edge } from './edge.js';
 import { EventStreams } from './events/event-streams.js';
 import { GatewayModule } from './gateway.module.js';
 import { HotRoute } from './hot-route.js';
@@ -55,15 +55,15 @@ export async function createGateway(client: ClusterClient, options: GatewayOptio
   attendToServer(server, connections, metrics);
   app.disable('x-powered-by');
   app.disable('etag');
-  const atEdge = edge(connections, metrics, options.corsOrigins);
+  const edge = new Edge(connections, metrics, options.corsOrigins);
   const filter = new ProblemFilter(options, app.get(RouteTable));
-  app.use(atEdge);
+  app.use(edge.middleware);
   app.useGlobalFilters(filter);
   app.useGlobalGuards(app.get(AccessGuard));
   setupOpenApi(app, options);
   await mountOperator(app, options);
   await app.init();
-  adapter.shortcut = new HotRoute(app, atEdge, filter);
+  adapter.shortcut = new HotRoute(app, edge, filter);
   return new HttpGateway(app, adapter, connections, options);
 }
 

@@ -5,6 +5,7 @@ import { QuorateError } from '../errors.js';
 import type { Json } from '../wire/json.js';
 import { DEFAULT_JSON_LIMITS, parseStrictJsonBytes, type JsonLimits } from '../wire/strict-json.js';
 import { Connections } from './connections.js';
+import { headerValues } from './headers.js';
 import { awaitsContinue } from './http-server.js';
 import { GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
 import { HttpProblem } from './problem.js';
@@ -54,9 +55,9 @@ export class JsonBodyPipe implements PipeTransform<IncomingMessage, Promise<Json
       return tooLarge(bodyBytesMax);
     };
 
+    const droppedMax = bodyBytesMax + DROPPED_BYTES_MAX;
     const declared = Number(request.headers['content-length'] ?? 0);
-    if (declared > bodyBytesMax && (awaitsContinue(request) || declared > bodyBytesMax + DROPPED_BYTES_MAX))
-      throw giveUp();
+    if (declared > bodyBytesMax && (awaitsContinue(request) || declared > droppedMax)) throw giveUp();
     if (awaitsContinue(request)) {
       exchange?.closeAfter(false);
       exchange?.response.writeContinue();
@@ -67,27 +68,22 @@ export class JsonBodyPipe implements PipeTransform<IncomingMessage, Promise<Json
     const chunks: Buffer[] = [];
     let size = 0;
     await new Promise<void>((resolve, reject) => {
-      const onData = (chunk: Buffer): void => {
+      // Nobody takes these off again, which would cost as much once more: a promise settles once.
+      exchange?.onBrokenBody(reject);
+      request.on('data', (chunk: Buffer) => {
         size += chunk.length;
         if (size <= bodyBytesMax) chunks.push(chunk);
-        else if (size > bodyBytesMax + DROPPED_BYTES_MAX) settle(giveUp());
-      };
-      const onEnd = (): void => {
-        settle(size > bodyBytesMax ? tooLarge(bodyBytesMax) : undefined);
-      };
-      const onGone = (): void => {
-        settle(gone());
-      };
-      const settle = (error?: Error): void => {
-        request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
-        stopWatching?.();
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
-      const stopWatching = exchange?.onBrokenBody(settle);
+        else if (size - chunk.length <= droppedMax && size > droppedMax) reject(giveUp());
+      });
+      request.on('end', () => {
+        if (size > bodyBytesMax) reject(tooLarge(bodyBytesMax));
+        else resolve();
+      });
+      request.on('close', () => {
+        if (!request.readableEnded) reject(gone());
+      });
     });
-    return Buffer.concat(chunks, size);
+    return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size);
   }
 }
 
@@ -113,10 +109,11 @@ function gone(): HttpProblem {
 
 /** The one that is wanted, or for JSON any type with the suffix `+json`; UTF-8, whether said or not. */
 function checkMediaType(request: IncomingMessage, wanted: string): void {
-  const values = request.headersDistinct['content-type'] ?? [];
+  const values = headerValues(request, 'content-type');
   const refuse = (detail: string): HttpProblem =>
     new HttpProblem('unsupported-media-type', detail, { headers: { 'Accept-Post': wanted } });
   if (values.length !== 1) throw refuse(`The request needs one Content-Type header: ${wanted}.`);
+  if (values[0] === wanted) return;
   let type: MIMEType;
   try {
     type = new MIMEType(values[0] ?? '');
@@ -131,12 +128,12 @@ function checkMediaType(request: IncomingMessage, wanted: string): void {
 
 /** No compression (a small body can unpack to a huge one), and no transfer coding but chunks. */
 function checkCodings(request: IncomingMessage): void {
-  const encodings = request.headersDistinct['content-encoding'] ?? [];
+  const encodings = headerValues(request, 'content-encoding');
   if (encodings.some((value) => value.trim().toLowerCase() !== 'identity')) {
     const headers = { 'Accept-Encoding': 'identity' };
     throw new HttpProblem('unsupported-media-type', 'The content must not be encoded or compressed.', { headers });
   }
-  const transfer = request.headersDistinct['transfer-encoding'] ?? [];
+  const transfer = headerValues(request, 'transfer-encoding');
   if (transfer.some((value) => value.trim().toLowerCase() !== 'chunked') || transfer.length > 1) {
     throw new HttpProblem('unsupported-media-type', 'The only transfer coding that is taken is chunked.');
   }

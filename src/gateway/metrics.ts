@@ -14,12 +14,22 @@ const REASONS_MAX = 64;
 const REASON = /^[a-z0-9-]{1,48}$/;
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+/** What becomes of a request, as the counter of requests has it. */
+interface Outcome {
+  readonly route: string;
+  readonly method: string;
+  readonly status: string;
+  readonly code: string;
+}
+
 /** What Prometheus reads at `/metrics`. */
 @Injectable()
 export class GatewayMetrics {
   readonly registry: Registry;
   readonly #requests: Counter;
   readonly #duration: Histogram;
+  /** Outcomes that the counter does not have yet. */
+  readonly #uncounted: { readonly outcome: Outcome; count: number }[] = [];
 
   constructor(
     @Inject(GATEWAY_OPTIONS) options: GatewayOptions,
@@ -28,15 +38,22 @@ export class GatewayMetrics {
   ) {
     this.registry = options.metrics ?? new Registry();
     const registers = [this.registry];
+    const uncounted = this.#uncounted;
     this.#requests = new Counter({
       name: 'quorate_http_requests_total',
       help: 'Requests by route, method, status and problem code (ok when there was no problem).',
       labelNames: ['route', 'method', 'status', 'code'],
       registers,
+      collect() {
+        for (const waiting of uncounted) {
+          if (waiting.count > 0) this.inc({ ...waiting.outcome }, waiting.count);
+          waiting.count = 0;
+        }
+      },
     });
     this.#duration = new Histogram({
       name: 'quorate_http_request_duration_seconds',
-      help: 'From the headers of a request to the end of its answer.',
+      help: 'From the headers of a request to the end of its answer; what is refused at once for want of a place is not timed.',
       labelNames: ['route', 'method'],
       buckets: DURATION_BUCKETS_SECONDS,
       registers,
@@ -78,6 +95,18 @@ export class GatewayMetrics {
       this.#requests.inc({ route, method, ...outcomeOf(response) });
       this.#duration.observe({ route, method }, (performance.now() - exchange.startedAt) / 1000);
     });
+  }
+
+  /**
+   * Counts an outcome for next to nothing: in a number of its own, until somebody reads the metrics. How long it took is not told.
+   * @returns what counts one
+   */
+  counterOf(outcome: Outcome): () => void {
+    const waiting = { outcome, count: 0 };
+    this.#uncounted.push(waiting);
+    return () => {
+      waiting.count += 1;
+    };
   }
 
   /** Counts what never became a request. */

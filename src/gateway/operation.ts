@@ -5,6 +5,7 @@ import { QuorateError } from '../errors.js';
 import type { StandardIssue } from '../state-machine/standard-schema.js';
 import type { Json } from '../wire/json.js';
 import { jsonPointer } from '../wire/strict-json.js';
+import { headerValues } from './headers.js';
 import { GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
 
 const ISSUES_MAX = 16;
@@ -97,7 +98,7 @@ export const IdempotencyKey = createParamDecorator((_data: unknown, context: Exe
 
 /** @throws {QuorateError} `invalid-request` */
 export function idempotencyKeyOf(request: IncomingMessage): string | undefined {
-  const values = request.headersDistinct['idempotency-key'] ?? [];
+  const values = headerValues(request, 'idempotency-key');
   const [value] = values;
   if (value === undefined) return undefined;
   if (values.length === 1 && isIdempotencyKey(value)) return value;

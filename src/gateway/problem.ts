@@ -135,16 +135,17 @@ export function sendProblem(response: ServerResponse, error: unknown): ProblemAn
   return answer;
 }
 
-const sentCodes = new WeakMap<ServerResponse, ProblemCode>();
+const sentCode = Symbol('problem code');
+type Coded = ServerResponse & { [sentCode]?: ProblemCode };
 
 /** Who answers a problem by itself says so, for `problemCodeOf`. */
 export function noteProblem(response: ServerResponse, code: ProblemCode): void {
-  sentCodes.set(response, code);
+  (response as Coded)[sentCode] = code;
 }
 
 /** The code of the problem that was answered on `response`, if one was. */
 export function problemCodeOf(response: ServerResponse): ProblemCode | undefined {
-  return sentCodes.get(response);
+  return (response as Coded)[sentCode];
 }
 
 function asHttpProblem(error: unknown): HttpProblem {

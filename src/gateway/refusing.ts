@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Connections } from './connections.js';
-import { API_HEADERS } from './edge.js';
+import type { Edge } from './edge.js';
 import { awaitsContinue, expectsTheUnknown } from './http-server.js';
 import type { GatewayMetrics } from './metrics.js';
 import { noteProblem, PROBLEM_MEDIA_TYPE, problemAnswer, type ProblemAnswer } from './problem.js';
@@ -15,33 +15,47 @@ export class Refusing {
   readonly #headers: readonly string[];
   readonly #before: string;
   readonly #after: string;
+  readonly #count: () => void;
 
+  /** @param refusal what is said @param route of the requests that are refused, all of them `POST` */
   constructor(
     refusal: Error,
+    route: string,
+    edge: Edge,
     private readonly connections: Connections,
     private readonly metrics: GatewayMetrics,
   ) {
     this.#answer = problemAnswer(refusal);
-    const { body, headers } = this.#answer;
+    const { body, headers, status, code } = this.#answer;
+    this.#count = metrics.counterOf({ route, method: 'POST', status: String(status), code });
     const text = JSON.stringify(body);
     const instance = String(body['instance']).slice(-randomUUID().length);
     [this.#before = '', this.#after = ''] = text.split(instance);
     const own = { ...headers, 'Content-Type': PROBLEM_MEDIA_TYPE, 'Content-Length': String(Buffer.byteLength(text)) };
-    this.#headers = [...API_HEADERS, ...Object.entries(own)].flat();
+    this.#headers = [...edge.apiHeaders, ...Object.entries(own).flat()];
   }
 
   /** Whether nothing about the request is unusual: what is goes the usual way, and is refused there. */
   takes(request: IncomingMessage): boolean {
-    const { host, origin } = request.headers;
-    const isPlain = host !== undefined && origin === undefined;
-    return isPlain && !this.connections.draining && !awaitsContinue(request) && !expectsTheUnknown(request);
+    return (
+      request.headers.host !== undefined &&
+      !this.connections.draining &&
+      !awaitsContinue(request) &&
+      !expectsTheUnknown(request)
+    );
   }
 
   refuse(request: IncomingMessage, response: ServerResponse): void {
-    this.metrics.observe(this.connections.open(request, response));
     const { status, code } = this.#answer;
-    noteProblem(response, code);
     response.writeHead(status, STATUS_CODES[status], this.#headers as string[]);
     response.end(this.#before + randomUUID() + this.#after);
+    // Behind another answer, or where the client does not read, it is still under way.
+    if (response.socket?.writableLength === 0) {
+      this.connections.pass(request);
+      this.#count();
+    } else {
+      noteProblem(response, code);
+      this.metrics.observe(this.connections.open(request, response));
+    }
   }
 }

@@ -1,4 +1,5 @@
 import { canonicalJson, type Json } from '../wire/json.js';
+import { isExact, isPlainText } from '../wire/plain-json.js';
 
 /** How deep containers may be nested in a value of the state or in a result: `[]` is 1 deep, a number 0. */
 const jsonDepthMax = 64;
@@ -33,73 +34,8 @@ export function jsonText(value: unknown, bytesMax: number, depthMax: number = js
  * @throws {TypeError} for half a surrogate pair
  */
 export function isCanonicalText(text: string, value: Json, depthMax: number): boolean {
-  if (endOfPlain(text, 0, value, depthMax) === text.length) return true;
+  if (isPlainText(text, value, depthMax, true)) return true;
   return isExactWithin(depthMax, value) && canonicalJson(value) === text;
-}
-
-/** Where nothing plain ends. */
-const notPlain = -1;
-
-const quote = 0x22;
-const comma = 0x2c;
-const colon = 0x3a;
-const [openBracket, closeBracket] = [0x5b, 0x5d];
-const [openBrace, closeBrace] = [0x7b, 0x7d];
-
-/**
- * Where the canonical text of `value` ends that begins at `start` of a text that `value` was parsed from, if it is there and plain: no text
- * in it has an escape. Nearly all are, and writing them once more to compare would take five times as long. A text that is equal to what was
- * read out of it, up to the closing quote, has no escape: the first one would make it longer.
- */
-function endOfPlain(text: string, start: number, value: Json, depth: number): number {
-  if (typeof value === 'string') return endOfPlainText(text, start, value);
-  if (typeof value === 'number') return isExact(value) ? endOfLiteral(text, start, String(value)) : notPlain;
-  if (typeof value !== 'object' || value === null) return endOfLiteral(text, start, String(value));
-  if (depth === 0) return notPlain;
-  return Array.isArray(value)
-    ? endOfPlainArray(text, start, value as readonly Json[], depth)
-    : endOfPlainObject(text, start, value as Readonly<Record<string, Json>>, depth);
-}
-
-function endOfPlainText(text: string, start: number, value: string): number {
-  const end = start + 1 + value.length;
-  const isThere = isAt(text, start, quote) && isAt(text, end, quote) && text.slice(start + 1, end) === value;
-  return isThere ? end + 1 : notPlain;
-}
-
-/** A number, `true`, `false` or `null`. */
-function endOfLiteral(text: string, start: number, literal: string): number {
-  return text.startsWith(literal, start) ? start + literal.length : notPlain; // −0 is written as 0, which is another text
-}
-
-function endOfPlainArray(text: string, start: number, values: readonly Json[], depth: number): number {
-  if (!isAt(text, start, openBracket)) return notPlain;
-  let at = start + 1;
-  for (const value of values) {
-    if (at > start + 1 && !isAt(text, at++, comma)) return notPlain;
-    at = endOfPlain(text, at, value, depth - 1);
-    if (at === notPlain) return notPlain;
-  }
-  return isAt(text, at, closeBracket) ? at + 1 : notPlain;
-}
-
-function endOfPlainObject(text: string, start: number, value: Readonly<Record<string, Json>>, depth: number): number {
-  if (!isAt(text, start, openBrace)) return notPlain;
-  let at = start + 1;
-  let previous = '';
-  for (const key of Object.keys(value)) {
-    if (key < previous || (at > start + 1 && !isAt(text, at++, comma))) return notPlain;
-    at = endOfPlainText(text, at, key);
-    if (at === notPlain || !isAt(text, at, colon)) return notPlain;
-    at = endOfPlain(text, at + 1, value[key] ?? null, depth - 1);
-    if (at === notPlain) return notPlain;
-    previous = key;
-  }
-  return isAt(text, at, closeBrace) ? at + 1 : notPlain;
-}
-
-function isAt(text: string, place: number, code: number): boolean {
-  return text.charCodeAt(place) === code;
 }
 
 /** Whether what JSON.parse gave is not too deep, and has no numbers that stand for others. */
@@ -142,10 +78,6 @@ function faultOfContainer(value: object, depth: number, budget: { bytes: number 
     if (fault !== undefined) return fault;
   }
   return undefined;
-}
-
-function isExact(value: number): boolean {
-  return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
 }
 
 function isWellFormed(value: string): boolean {

@@ -1,6 +1,7 @@
 import { visit, printParseErrorCode, type JSONPath } from 'jsonc-parser';
 import { QuorateError } from '../errors.js';
 import type { Json } from './json.js';
+import { isPlainText } from './plain-json.js';
 
 /** What a document may be at most. Every limit is inclusive. */
 export interface JsonLimits {
@@ -69,6 +70,8 @@ export function parseStrictJson(text: string, limits: JsonLimits = DEFAULT_JSON_
   if (text.startsWith('\uFEFF')) {
     throw refusal('byte-order-mark', 'JSON must not begin with a byte order mark', [0, 0, 0]);
   }
+  const plain = plainValue(text, limits);
+  if (plain !== undefined) return plain;
   check(text, limits);
   // The checker above is a different parser from the one that builds the value: a text counts only if both take it.
   try {
@@ -76,6 +79,20 @@ export function parseStrictJson(text: string, limits: JsonLimits = DEFAULT_JSON_
   } catch {
     throw refusal('syntax', 'The text is not JSON');
   }
+}
+
+/** The value of a text in which JSON.parse changes nothing, as one sees by writing it again; `undefined` where that does not show. */
+function plainValue(text: string, { depthMax, entriesMax, stringLengthMax }: JsonLimits): Json | undefined {
+  // Each entry takes two characters at least.
+  const isShort = text.length <= Math.min(2 * entriesMax, stringLengthMax);
+  if (!isShort || !text.isWellFormed()) return undefined;
+  let value: Json;
+  try {
+    value = JSON.parse(text) as Json;
+  } catch {
+    return undefined; // the visitor tells where it is wrong
+  }
+  return isPlainText(text, value, depthMax, false) ? value : undefined;
 }
 
 /** Where jsonc-parser's visitor is: it counts lines and characters from 0. */

@@ -5,6 +5,7 @@ import { QuorateError } from '../../src/errors.js';
 import { canonicalJson, type Json } from '../../src/wire/json.js';
 import {
   DEFAULT_JSON_LIMITS,
+  type JsonLimits,
   jsonPointer,
   parseStrictJson,
   parseStrictJsonBytes,
@@ -238,6 +239,51 @@ describe('properties (fast-check prints the seed of a failure)', () => {
         const literal = `{"${escaped(text, mask)}":"${escaped(text, mask)}"}`;
         deepStrictEqual(parseStrictJson(literal), JSON.parse(literal));
       }),
+    );
+  });
+
+  it('says the same of a text that is seen to be plain and of one that is looked at token by token', () => {
+    const said = (text: string, limits: JsonLimits): unknown => {
+      try {
+        return parseStrictJson(text, limits);
+      } catch (error) {
+        return (error as QuorateError).details.reason;
+      }
+    };
+    const literal = fc.constantFrom(
+      '0',
+      '-0',
+      '1.5',
+      '1e3',
+      '9007199254740992',
+      '1e400',
+      '0.1',
+      '"a"',
+      '"\\ud800"',
+      '"\ud800"',
+      '"\\n"',
+    );
+    const { text } = fc.letrec<{ text: string }>((tie) => ({
+      text: fc.oneof(
+        { maxDepth: 3, withCrossShrink: true },
+        literal,
+        fc.array(tie('text'), { maxLength: 3 }).map((elements) => `[${elements.join()}]`),
+        fc
+          .array(fc.tuple(fc.constantFrom('a', 'b', '1', '__proto__'), tie('text')), { maxLength: 3 })
+          .map((members) => `{${members.map(([key, member]) => `"${key}":${member}`).join()}}`),
+      ),
+    }));
+    const limits = fc.record({
+      depthMax: fc.nat(3),
+      entriesMax: fc.nat(6),
+      stringLengthMax: fc.constantFrom(0, 1, 1000),
+    });
+    // A space before it, and the text is not plain any more.
+    fc.assert(
+      fc.property(text, fc.oneof(limits, fc.constant(DEFAULT_JSON_LIMITS)), (plain, within) => {
+        deepStrictEqual(said(plain, within), said(` ${plain}`, within));
+      }),
+      { numRuns: 1000 },
     );
   });
 

@@ -27,6 +27,20 @@ describe('POST /v1/requests', () => {
     ]);
   });
 
+  it.each([{}, { corsOrigins: ['http://page'] }])(
+    'says the same past Express and through it, with %j',
+    async (options) => {
+      const { gateway } = await start(options);
+      const headersWith = async (more: Record<string, string>): Promise<unknown> => {
+        const answer = await request(gateway.url).post('/v1/requests').set(more).send(PUT).expect(200);
+        const { date, ...headers } = answer.headers as Record<string, string>;
+        expect(date).toBeDefined();
+        return headers;
+      };
+      expect(await headersWith({})).toStrictEqual(await headersWith({ Prefer: 'nothing' }));
+    },
+  );
+
   it('hands on the idempotency key', async () => {
     const { gateway, client } = await start();
     const key = `~ ${'k'.repeat(254)}`;

@@ -2,7 +2,13 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import request from 'supertest';
 import type { AgreedBatch, QueryAnswer } from '../../../src/client/cluster-client.js';
 import type { Reply } from '../../../src/crypto/receipt.js';
-import { exampleBatch, exampleReply, exampleStatus, Gate } from '../../support/fake-cluster-client.js';
+import {
+  exampleBatch,
+  exampleReply,
+  exampleStatus,
+  type FakeClusterClient,
+  Gate,
+} from '../../support/fake-cluster-client.js';
 import { problemIn, PUT, RawClient, rawPost, start, type Started, stopAll, submitHeld, until } from './support.js';
 
 afterEach(stopAll);
@@ -24,6 +30,19 @@ async function post({ gateway }: Started): Promise<number> {
     expect(answer.headers.get('retry-after')).toBe('1');
   }
   return answer.status;
+}
+
+/** A probe asks the client, so that it is known when the gateway has seen what came before it on a connection. */
+const PROBE = 'GET /health/ready HTTP/1.1\r\nHost: g\r\n\r\n';
+
+/** Resolves when the gateway asks the client for its status. */
+function statusAsked(client: FakeClusterClient): Promise<void> {
+  return new Promise((resolve) => {
+    client.onStatus = () => {
+      resolve();
+      return exampleStatus();
+    };
+  });
 }
 
 describe('requests in flight', () => {
@@ -127,6 +146,19 @@ describe('requests in flight', () => {
     expect(text).toContain('{route="/v1/requests",method="POST",status="429",code="overloaded"} 3');
     gate.open(exampleReply());
     expect(await accepted).toBe(200);
+  });
+
+  it('are counted where a refusal has to wait for another answer of its connection, too', async () => {
+    const started = await start({ inFlightMax: 1 });
+    const { raw, gate } = await submitHeld(started);
+    const asked = statusAsked(started.client);
+    raw.send(`${rawPost(BODY).join('\r\n')}${PROBE}`);
+    await asked;
+    gate.open(exampleReply());
+    expect((await raw.answer()).status).toBe(200);
+    expect((await raw.answer()).status).toBe(429);
+    const { text } = await request(started.gateway.url).get('/metrics');
+    expect(text).toContain('{route="/v1/requests",method="POST",status="429",code="overloaded"} 1');
   });
 
   it('refused ones leave the connection usable, even with the body unread', async () => {
@@ -259,19 +291,26 @@ describe('close()', () => {
     expect(logged.map(({ message }) => message)).toStrictEqual(['the gateway listens']);
   });
 
+  it('waits for nobody who was only refused', async () => {
+    const started = await start({ inFlightMax: 1 });
+    const { raw, gate } = await submitHeld(started);
+    const refused = await RawClient.connect(started.gateway.url);
+    refused.send(...rawPost(BODY));
+    expect((await refused.answer()).status).toBe(429);
+    const closed = started.gateway.close();
+    await refused.untilClosed();
+    gate.open(exampleReply());
+    expect((await raw.answer()).status).toBe(200);
+    await closed;
+  });
+
   it('answers a pipelined request behind an accepted one: the accepted one first, then 503', async () => {
     const started = await start();
     const { gateway, client } = started;
     const { raw, gate } = await submitHeld(started);
     const closed = gateway.close();
-    const asked = new Promise<void>((resolve) => {
-      client.onStatus = () => {
-        resolve();
-        return exampleStatus();
-      };
-    });
-    // The probe asks the client, so that it is known when the gateway has seen what came before it.
-    raw.send(`${rawPost(BODY).join('\r\n')}GET /health/ready HTTP/1.1\r\nHost: g\r\n\r\n`);
+    const asked = statusAsked(client);
+    raw.send(`${rawPost(BODY).join('\r\n')}${PROBE}`);
     await asked;
     gate.open(exampleReply(7));
     const accepted = await raw.answer();
