@@ -97,7 +97,7 @@ export class MemoryOutbox implements Outbox {
       else for (const field of removal.fields) this.log.store.deleteField(key, field);
     }
     for (const { place, fields } of writes) {
-      for (const [field, value] of Object.entries(fields)) {
+      for (const [field, value] of fields) {
         this.log.store.write(logKey(this.replica, place), field, value);
       }
     }

@@ -7,7 +7,7 @@ export type LogPlace = number | 'replica' | 'state';
 /** One write to the log: fields of one hash. */
 export interface LogWrite {
   readonly place: LogPlace;
-  readonly fields: Readonly<Record<string, Uint8Array>>;
+  readonly fields: ReadonlyMap<string, Uint8Array>;
 }
 
 /** What is not needed any more: all of a sequence number's hash; fields of the state's, or all of them. */

@@ -79,7 +79,9 @@ export class RedisOutbox implements Outbox {
       else commands.push(['HDEL', key, ...removal.fields]);
     }
     for (const { place, fields } of writes) {
-      commands.push(['HSET', this.keys.place(this.replica, place), ...Object.entries(fields).flat()]);
+      const command: (string | Uint8Array)[] = ['HSET', this.keys.place(this.replica, place)];
+      for (const [field, value] of fields) command.push(field, value);
+      commands.push(command);
     }
     return commands;
   }

@@ -4,9 +4,10 @@ import { view, type Digest } from '../pbft/types.js';
 import { decodeBundleBody, letGoOfRequests, maySpeakFor } from '../wire/bundle.js';
 import type { Opener } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
+import { Recent } from '../wire/recent.js';
 import { decodeBatch, digestOfBatchBytes, encodeBatch } from '../wire/phase.js';
 
-/** Verified bundles that are remembered, so that a PRE-PREPARE does not verify what the request channel brought. */
+/** Verified bundles that are remembered at most, so that a PRE-PREPARE does not verify what the request channel brought. */
 const bundlesMax = 2048;
 const bundleBytesMax = 16 * 1024 * 1024;
 
@@ -28,8 +29,7 @@ export interface BatchBookOptions {
 export class BatchBook {
   private readonly frames = new WeakMap<RequestBundle, Buffer>();
   /** By their signatures, as Latin-1. */
-  private readonly bundles = new Map<string, RequestBundle>();
-  private bytes = 0;
+  private readonly bundles = new Recent<RequestBundle>(bundlesMax, bundleBytesMax);
 
   constructor(private readonly options: BatchBookOptions) {}
 
@@ -50,9 +50,7 @@ export class BatchBook {
       request.decoded = this.options.decodeOperation(request.operation);
       if (request.decoded === undefined) return 'invalid-operation';
     }
-    this.bundles.set(id, bundle);
-    this.bytes += bundle.size;
-    this.forgetOldest();
+    this.bundles.add(id, bundle, bundle.size);
     return bundle;
   }
 
@@ -104,13 +102,5 @@ export class BatchBook {
     if (isToBeVerified && !this.options.opener.verify(frame, contents.bundle.digest)) return 'bad-signature';
     this.frames.set(contents.bundle, frame.bytes);
     return contents.bundle;
-  }
-
-  private forgetOldest(): void {
-    for (const [id, { size }] of this.bundles) {
-      if (this.bundles.size <= bundlesMax && this.bytes <= bundleBytesMax) return;
-      this.bundles.delete(id);
-      this.bytes -= size;
-    }
   }
 }

@@ -1,4 +1,4 @@
-import type { Channel } from '../ports/bus.js';
+import type { Channel, Publication } from '../ports/bus.js';
 import type { LogPlace, LogWrite, Removal } from '../ports/message-log.js';
 import type { Turn } from '../ports/outbox.js';
 import { packets } from '../wire/packets.js';
@@ -57,7 +57,7 @@ export class TurnBuilder {
 
   /** What is to be said, as a turn of its own: what is to be written waits for a later one. */
   takePublications(): Turn {
-    const publications = [...this.frames].flatMap(([channel, frames]) => packets(channel, frames));
+    const publications = this.publications();
     for (const frames of this.frames.values()) for (const frame of frames) this.bytes -= frame.length;
     this.frames.clear();
     return { removals: [], writes: [], publications };
@@ -71,11 +71,9 @@ export class TurnBuilder {
   /** The turn, and an empty builder again. */
   take(): Turn {
     const removals = this.removals();
-    const writes: LogWrite[] = [...this.writes].map(([place, fields]) => ({
-      place,
-      fields: Object.fromEntries(fields),
-    }));
-    const publications = [...this.frames].flatMap(([channel, frames]) => packets(channel, frames));
+    const writes: LogWrite[] = [];
+    for (const [place, fields] of this.writes) writes.push({ place, fields });
+    const publications = this.publications();
     this.removedPlaces.clear();
     this.removedFields.clear();
     this.isStateRemoved = false;
@@ -83,6 +81,12 @@ export class TurnBuilder {
     this.frames.clear();
     this.bytes = 0;
     return { removals, writes, publications };
+  }
+
+  private publications(): Publication[] {
+    const publications: Publication[] = [];
+    for (const [channel, frames] of this.frames) publications.push(...packets(channel, frames));
+    return publications;
   }
 
   private removeField(field: string): void {

@@ -42,7 +42,7 @@ export class SimulatedRedis {
     for (const { place, fields } of writes) {
       const hash = hashes.get(place) ?? new Map<string, Buffer>();
       hashes.set(place, hash);
-      for (const [field, value] of Object.entries(fields)) hash.set(field, asBuffer(value));
+      for (const [field, value] of fields) hash.set(field, asBuffer(value));
     }
   }
 

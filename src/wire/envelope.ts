@@ -8,6 +8,7 @@ import { Reader } from './bytes.js';
 import { readCredential } from './credential.js';
 import { decoded, decodeFrame, encodeFrame, gatewaySigner, type Frame } from './frame.js';
 import type { Kind } from './kinds.js';
+import { Recent } from './recent.js';
 
 /** The cluster that frames are sealed for: what the preamble of every signature is made of. */
 export interface ClusterContext {
@@ -22,6 +23,8 @@ const noAttachment = Buffer.alloc(0);
 
 /** Frames of ours that are remembered, so that they are known when the bus brings them back. */
 const rememberedMax = 8192;
+/** A frame that is no longer is remembered as it is: to hash it takes several times as long. */
+const shortBytesMax = 256;
 
 /**
  * What is signed by the SHA-256 of its body: a bundle, which may be large, and of which that is known anyway. Signing itself reads its message
@@ -53,7 +56,7 @@ class Preambles {
 
 /** Makes signed frames of one signer. */
 export class Sealer {
-  private readonly made = new Set<string>();
+  private readonly made = new Recent<true>(rememberedMax);
   private readonly preambles: Preambles;
 
   constructor(
@@ -77,21 +80,13 @@ export class Sealer {
   wrap(kind: Kind, body: Buffer, signature: Buffer, attachment: Buffer, signer = this.index): Buffer {
     const { genesisDigest, epoch } = this.context;
     const frame = encodeFrame({ kind, epoch, signer, body, signature, attachment, genesisDigest });
-    if (signer === this.index && comesBack(kind)) this.remember(fingerprintOf(frame, attachment));
+    if (signer === this.index && comesBack(kind)) this.made.add(fingerprintOf(frame, attachment), true);
     return frame;
   }
 
   /** Whether we made this frame lately. Its attachment, which our signature does not cover, is not looked at. */
   hasMade({ bytes, attachment }: Pick<Frame, 'bytes' | 'attachment'>): boolean {
     return this.made.has(fingerprintOf(bytes, attachment));
-  }
-
-  private remember(fingerprint: string): void {
-    this.made.add(fingerprint);
-    for (const oldest of this.made) {
-      if (this.made.size <= rememberedMax) return;
-      this.made.delete(oldest);
-    }
   }
 }
 
@@ -100,8 +95,10 @@ function comesBack(kind: Kind): boolean {
   return kind !== 'reply' && kind !== 'request';
 }
 
+/** What tells a frame from all others, but for its attachment: itself where it is short, as votes are, else its SHA-256. */
 function fingerprintOf(frame: Buffer, attachment: Buffer): string {
-  return sha256(frame.subarray(0, frame.length - attachment.length));
+  const length = frame.length - attachment.length;
+  return length <= shortBytesMax ? frame.toString('latin1', 0, length) : sha256(frame.subarray(0, length));
 }
 
 /** Which kinds a channel carries, and who may speak on it. A frame on another channel is refused unread. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Turn } from '../../src/ports/outbox.js';
+import { asFields } from '../support/as-fields.js';
 import { eventually } from '../support/cluster-waiting.js';
 import { fieldsOf, listen, text, type MakePorts, type Ports } from './harness.js';
 
@@ -8,7 +9,7 @@ const rounds = 100;
 function turn(sequence: number, said: string): Turn {
   return {
     removals: [],
-    writes: [{ place: sequence, fields: { said: text(said) } }],
+    writes: [{ place: sequence, fields: asFields({ said: text(said) }) }],
     publications: [{ channel: 'commit', payload: text(said) }],
   };
 }
@@ -133,11 +134,11 @@ export function outboxSuite(make: MakePorts): void {
           writes: [1, 2].map((place) => turn(place, 'old').writes).flat(),
           publications: [],
         });
-        await outbox.send({ removals: [], writes: [{ place: 'state', fields: state }], publications: [] });
+        await outbox.send({ removals: [], writes: [{ place: 'state', fields: asFields(state) }], publications: [] });
         await ports.refuseWrites(true);
         const sent = outbox.send({
           removals: [{ place: 1 }, { place: 'state', fields: ['one', 'none'] }],
-          writes: [{ place: 'state', fields: { three: text('3') } }],
+          writes: [{ place: 'state', fields: asFields({ three: text('3') }) }],
           publications: [],
         });
         await eventually('the trouble shows', () => outbox.trouble !== undefined);
@@ -149,7 +150,7 @@ export function outboxSuite(make: MakePorts): void {
         expect(await fieldsOf(log)).toEqual({ two: text('2'), three: text('3') });
         await outbox.send({
           removals: [{ place: 'state', fields: 'all' }],
-          writes: [{ place: 'state', fields: { two: text('new') } }],
+          writes: [{ place: 'state', fields: asFields({ two: text('new') }) }],
           publications: [],
         });
         expect(await fieldsOf(log)).toEqual({ two: text('new') });
@@ -182,7 +183,7 @@ export function outboxSuite(make: MakePorts): void {
     it('adds fields to a hash that is there, and replaces those of the same name', async () => {
       const outbox = await ports.outbox('a');
       const write = (fields: Record<string, Buffer>) =>
-        outbox.send({ removals: [], writes: [{ place: 7, fields }], publications: [] });
+        outbox.send({ removals: [], writes: [{ place: 7, fields: asFields(fields) }], publications: [] });
       await write({ one: text('1'), two: text('2') });
       await write({ two: text('II'), three: Buffer.alloc(0) });
       expect(await (await ports.messageLog('a')).read(7)).toEqual({

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { enrolmentsMax } from '../../src/ports/enrolment-board.js';
+import { asFields } from '../support/as-fields.js';
 import { eventually } from '../support/cluster-waiting.js';
 import { fieldsOf, listen, text, type MakePorts, type Ports } from './harness.js';
 
@@ -22,9 +23,9 @@ export function messageLogSuite(make: MakePorts): void {
       for (const replica of ['a', 'b']) {
         const outbox = await ports.outbox(replica);
         const writes = [
-          { place: 1, fields: { 'prepare:0:a': bytes, 'commit:0:b': text(replica) } },
-          { place: 11, fields: { batch: text(`${replica} 11`) } },
-          { place: 'replica' as const, fields: { view: text('0') } },
+          { place: 1, fields: asFields({ 'prepare:0:a': bytes, 'commit:0:b': text(replica) }) },
+          { place: 11, fields: asFields({ batch: text(`${replica} 11`) }) },
+          { place: 'replica' as const, fields: asFields({ view: text('0') }) },
         ];
         await outbox.send({ removals: [], writes, publications: [] });
       }
@@ -44,7 +45,11 @@ export function messageLogSuite(make: MakePorts): void {
         );
       for (const replica of ['a', 'b']) {
         const outbox = await ports.outbox(replica);
-        await outbox.send({ removals: [], writes: [{ place: 'state', fields: entries(replica) }], publications: [] });
+        await outbox.send({
+          removals: [],
+          writes: [{ place: 'state', fields: asFields(entries(replica)) }],
+          publications: [],
+        });
       }
       expect(await fieldsOf(await ports.messageLog('c'))).toEqual({});
       for (const replica of ['a', 'b']) {

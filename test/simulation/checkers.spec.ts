@@ -82,7 +82,7 @@ describe('what listens to correct replicas', () => {
   };
   const keep = (place: number, of = a) => {
     checker.onPromised(1, [{ kind: 'prepare', ...vote(place, of) }]);
-    checker.onWritten(1, [{ place, fields: { 'prepare:0:replica-2': Buffer.alloc(0) } }]);
+    checker.onWritten(1, [{ place, fields: new Map([['prepare:0:replica-2', Buffer.alloc(0)]]) }]);
   };
 
   beforeEach(() => {

@@ -83,7 +83,7 @@ export class SpeechChecker {
   /** What one replica has written to its log, at some time. */
   onWritten(replica: number, writes: readonly LogWrite[]): void {
     for (const { place, fields } of writes) {
-      for (const [field, value] of Object.entries(fields)) {
+      for (const [field, value] of fields) {
         if (field === 'new-view') this.onNewViewKept(replica, value);
         if (!field.includes(':')) continue;
         this.written.add(`${replica} ${place} ${field}`);
@@ -91,7 +91,7 @@ export class SpeechChecker {
         if (isVote) this.onVoteKept(replica, place, value);
       }
     }
-    const executed = writes.find(({ place }) => place === 'replica')?.fields['last-executed'];
+    const executed = writes.find(({ place }) => place === 'replica')?.fields.get('last-executed');
     const stable = this.stableAt.get(replica) ?? 0;
     if (executed !== undefined) this.keptCommits.onExecuted(replica, Number(asBuffer(executed).toString()), stable);
   }

@@ -16,7 +16,7 @@ function collect(
     if (turn.isEmpty) return { turns, own };
     const { removals, writes } = turn.take();
     turns.push(removals.flatMap(({ place }) => (place === 'state' ? [] : [place])));
-    own = writes[0]?.fields ?? {};
+    own = Object.fromEntries(writes[0]?.fields ?? []);
     expect(writes.map(({ place }) => place)).toEqual(['replica']);
   }
 }

@@ -131,7 +131,8 @@ async function expectWhole(loss: Loss): Promise<void> {
   if (loss.turns === 0) expect({ ...loss, losses: keeping.losses }).toEqual({ ...loss, losses: 0 });
 }
 
-const hasCommit = ({ writes }: Turn): boolean => writes.some(({ fields }) => (fields[recordField]?.length ?? 0) > 0);
+const hasCommit = ({ writes }: Turn): boolean =>
+  writes.some(({ fields }) => (fields.get(recordField)?.length ?? 0) > 0);
 const hasRemovals = ({ removals }: Turn): boolean => removals.some(({ place }) => place === 'state');
 
 describe('a checkpoint that is stored in a Redis which loses what it has acknowledged last', () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { RefusalCounter } from '../../../src/replica/refusal-counter.js';
 import { TurnBuilder } from '../../../src/replica/turn-builder.js';
 import { packetFramesMax, splitPacket } from '../../../src/wire/frame.js';
+import { asFields } from '../../support/as-fields.js';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 
@@ -25,9 +26,9 @@ describe('a turn', () => {
     turn.write(2, 'b', bytes('more'));
     turn.write('replica', 'view', bytes('1'));
     expect(turn.take().writes).toEqual([
-      { place: 2, fields: { a: bytes('two'), b: bytes('more') } },
-      { place: 1, fields: { a: bytes('one') } },
-      { place: 'replica', fields: { view: bytes('1') } },
+      { place: 2, fields: asFields({ a: bytes('two'), b: bytes('more') }) },
+      { place: 1, fields: asFields({ a: bytes('one') }) },
+      { place: 'replica', fields: asFields({ view: bytes('1') }) },
     ]);
   });
 
@@ -56,7 +57,7 @@ describe('a turn', () => {
     turn.write(1, 'a', bytes('first'));
     const first = turn.take();
     turn.write(1, 'a', bytes('second'));
-    expect(first.writes).toEqual([{ place: 1, fields: { a: bytes('first') } }]);
+    expect(first.writes).toEqual([{ place: 1, fields: asFields({ a: bytes('first') }) }]);
   });
 
   it('removes places and fields, each once, and is empty again', () => {
@@ -79,7 +80,7 @@ describe('a turn', () => {
     turn.remove({ place: 1 });
     expect(turn.take()).toEqual({
       removals: [{ place: 1 }, { place: 'state', fields: ['a'] }],
-      writes: [{ place: 'state', fields: { b: bytes('kept') } }],
+      writes: [{ place: 'state', fields: asFields({ b: bytes('kept') }) }],
       publications: [],
     });
     turn.write('state', 'a', bytes('old'));
@@ -88,7 +89,7 @@ describe('a turn', () => {
     turn.write('state', 'b', bytes('new'));
     expect(turn.take()).toEqual({
       removals: [{ place: 'state', fields: 'all' }],
-      writes: [{ place: 'state', fields: { b: bytes('new') } }],
+      writes: [{ place: 'state', fields: asFields({ b: bytes('new') }) }],
       publications: [],
     });
     turn.write('state', 'a', bytes('old'));
