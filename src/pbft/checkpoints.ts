@@ -35,9 +35,13 @@ export class Checkpoints {
     return all.map(({ digest }) => all.filter((other) => other.digest === digest)).find(({ length }) => length >= q);
   }
 
-  /** Those of the highest sequence number for which `count` replicas besides `self` tell the same. */
-  highest(count: number, self: ReplicaIndex): readonly Checkpoint[] | undefined {
-    const others = [...this.bySigner].filter(([signer]) => signer !== self).flatMap(([, own]) => [...own.values()]);
+  /** Those of the highest sequence number beyond this one for which `count` replicas besides `self` tell the same. */
+  highestBeyond(beyond: SequenceNumber, count: number, self: ReplicaIndex): readonly Checkpoint[] | undefined {
+    const others: Checkpoint[] = [];
+    for (const [signer, own] of this.bySigner) {
+      if (signer === self) continue;
+      for (const checkpoint of own.values()) if (checkpoint.sequence > beyond) others.push(checkpoint);
+    }
     const places = [...new Set(others.map(({ sequence }) => sequence))].sort((a, b) => b - a);
     for (const place of places) {
       const here = others.filter(({ sequence }) => sequence === place);

@@ -13,9 +13,9 @@ import type { Digest, SequenceNumber } from './types.js';
  */
 export function seekState(core: Core): void {
   const { f, options } = core.configuration;
-  const target = core.checkpoints.highest(f + 1, core.self);
+  const target = core.checkpoints.highestBeyond(reached(core), f + 1, core.self);
   const first = target?.[0];
-  if (target === undefined || first === undefined || !isBeyond(core, first.sequence)) {
+  if (target === undefined || first === undefined) {
     core.ticksBehind = 0;
     return;
   }
@@ -28,11 +28,12 @@ export function seekState(core: Core): void {
 
 /** Whether the state after `place` would take us further, and f+1 replicas vouch for this one. */
 export function wantsState(core: Core, place: SequenceNumber, digest: Digest): boolean {
-  return isBeyond(core, place) && core.checkpoints.vouchers(place, digest, core.self) > core.configuration.f;
+  return place > reached(core) && core.checkpoints.vouchers(place, digest, core.self) > core.configuration.f;
 }
 
-function isBeyond(core: Core, place: SequenceNumber): boolean {
-  return place > (core.isCorrupt ? core.stable.sequence : core.lastExecuted);
+/** Only a state beyond it takes us further. */
+function reached(core: Core): SequenceNumber {
+  return core.isCorrupt ? core.stable.sequence : core.lastExecuted;
 }
 
 /**

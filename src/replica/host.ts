@@ -12,17 +12,17 @@ import {
 import type { RefusalReason } from '../pbft/refusal.js';
 import { Replica } from '../pbft/replica.js';
 import type { Digest, SequenceNumber } from '../pbft/types.js';
-import type { Channel } from '../ports/bus.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
 import type { Outbox, Turn } from '../ports/outbox.js';
 import type { KeptPromise, PromiseKeeper } from '../ports/promise-keeper.js';
 import type { Sealer } from '../wire/envelope.js';
-import { encodeCachedAttachments, encodeReplyAttachments, encodeReplyBody, proveReplies } from '../wire/reply.js';
+import { encodeCachedAttachments, encodeReplyAttachments, proveReplies } from '../wire/reply.js';
 import { nullBatch, type BatchBook } from './batch-book.js';
 import { fields, placeOf } from './log-entries.js';
 import type { MessageBook } from './message-book.js';
 import { RefusalCounter } from './refusal-counter.js';
+import { ReplyFrames } from './reply-frames.js';
 import type { Service } from './service.js';
 import { TurnBuilder } from './turn-builder.js';
 
@@ -68,7 +68,7 @@ export class Host {
   /** How often a signer contradicted itself. */
   contradictions = 0;
   private readonly turn = new TurnBuilder();
-  private readonly statements = new WeakMap<ReplyStatement, { readonly body: Buffer; readonly signature: Buffer }>();
+  private readonly replyFrames: ReplyFrames;
   private promised: KeptPromise[] = [];
   /** Our own words that are not in the log yet: of the turn that gathers, and of the one that is under way. */
   private gathered = new Set<ReplicaMessage>();
@@ -83,7 +83,8 @@ export class Host {
   private idle: (() => void) | undefined;
 
   constructor(private readonly options: HostOptions) {
-    const { configuration, service, batches } = options;
+    const { configuration, service, batches, sealer } = options;
+    this.replyFrames = new ReplyFrames(sealer);
     this.replica = new Replica(configuration, {
       application: service,
       digestOfBatch: (content) => batches.digestOf(content),
@@ -124,12 +125,9 @@ export class Host {
   step(input: Input): void {
     if (this.isStopped) return;
     if (input.kind === 'tick') this.isWritingDue = true;
-    try {
+    this.orEnd(() => {
       for (const effect of this.replica.step(input)) this.carryOut(effect);
-    } catch (error) {
-      this.isStopped = true; // a broken invariant: what this replica would say next cannot be trusted
-      this.options.onFailure(error);
-    }
+    });
     this.scheduleFlush();
   }
 
@@ -272,19 +270,9 @@ export class Host {
     return prepared === undefined ? commit : { ...commit, proof: this.options.book.encodePrepared(prepared) };
   }
 
-  /** One signature for all replies of a batch, made once however often they are asked for. */
   private reply(gateway: string, statement: ReplyStatement, attachments: readonly Buffer[]): void {
-    const { sealer } = this.options;
-    let signed = this.statements.get(statement);
-    if (signed === undefined) {
-      const body = encodeReplyBody(statement);
-      signed = { body, signature: sealer.signatureOf('reply', body) };
-      this.statements.set(statement, signed);
-    }
-    const channel: Channel = `reply:${gateway}`;
-    for (const attachment of attachments) {
-      this.turn.publish(channel, sealer.wrap('reply', signed.body, signed.signature, attachment));
-    }
+    const frames = this.replyFrames.of(statement, attachments);
+    for (const frame of frames) this.turn.publish(`reply:${gateway}`, frame);
   }
 
   /** Everything that this turn of the event loop brings goes out together. */
@@ -294,7 +282,22 @@ export class Host {
     queueMicrotask(() => {
       this.isFlushDue = false;
       this.flush();
+      this.orEnd(() => {
+        this.options.service.keepUp();
+      });
     });
+  }
+
+  /** What throws here has broken an invariant, or the data folder: what this replica would say next cannot be trusted. */
+  private orEnd(run: () => void): boolean {
+    try {
+      run();
+      return true;
+    } catch (error) {
+      this.isStopped = true;
+      this.options.onFailure(error);
+      return false;
+    }
   }
 
   private flush(): void {
@@ -302,14 +305,15 @@ export class Host {
     const turn = this.takeTurn();
     if (turn === undefined) return;
     this.isSending = true;
-    try {
-      this.options.promises.keep(this.promised);
-    } catch (error) {
-      this.isStopped = true; // a vote that the data folder does not hold must not leave this process
-      this.options.onFailure(error);
-      return;
-    }
+    const promised = this.promised;
     this.promised = [];
+    // A vote that the data folder does not hold must not leave this process.
+    if (
+      !this.orEnd(() => {
+        this.options.promises.keep(promised);
+      })
+    )
+      return;
     this.leaving = this.gathered;
     this.gathered = new Set();
     void this.options.outbox

@@ -108,7 +108,7 @@ export class Inbox {
     const reason = host.replica.screen(header);
     if (reason !== undefined) return reason;
     if (!opener.verify(frame)) return 'bad-signature';
-    const message = book.phaseMessage(frame);
+    const message = book.phaseMessage(frame, header);
     if (typeof message === 'string') return message;
     host.step({ kind: 'message', message });
     return undefined;

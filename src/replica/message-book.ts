@@ -14,7 +14,7 @@ import type { RefusalReason } from '../pbft/refusal.js';
 import { digest, replicaIndex } from '../pbft/types.js';
 import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
-import { decodePhaseBody, digestOfBatchBytes, encodePhaseBody } from '../wire/phase.js';
+import { decodePhaseBody, digestOfBatchBytes, encodePhaseBody, type PhaseHeader } from '../wire/phase.js';
 import {
   decodeCertificate,
   decodeCheckpoint,
@@ -32,6 +32,9 @@ import type { BatchBook } from './batch-book.js';
 
 type SignedMessage = ReplicaMessage;
 
+/** A signature, and the whole frame where it is kept: what was received anyhow, and what is too large to be encoded again and again. */
+type SignedAs = Pick<Frame, 'signature'> & Partial<Pick<Frame, 'bytes'>>;
+
 const noDigest = digest('0'.repeat(64));
 
 export interface MessageBookOptions {
@@ -47,12 +50,7 @@ export interface MessageBookOptions {
  * sees messages only; what is logged, sent again or shown to third parties is what their signer signed.
  */
 export class MessageBook {
-  private readonly signatures = new WeakMap<SignedMessage, Buffer>();
-  /**
-   * Own and received VIEW-CHANGEs and NEW-VIEWs as frames: too large to be encoded again and again. Received phase messages, too: their
-   * signatures keep the bytes that they came in anyway.
-   */
-  private readonly frames = new WeakMap<SignedMessage, Buffer>();
+  private readonly known = new WeakMap<SignedMessage, SignedAs>();
   /** What was encoded last: our own words are logged, then sent. */
   private last: { readonly message: ReplicaMessage; readonly frame: Buffer } | undefined;
 
@@ -60,24 +58,28 @@ export class MessageBook {
 
   /** The message as a frame, to be sent or logged; our own are signed here, once. */
   frameOf(message: ReplicaMessage): Buffer {
-    const known = this.last?.message === message ? this.last.frame : this.frames.get(message);
+    const known = this.last?.message === message ? this.last.frame : this.known.get(message)?.bytes;
     if (known !== undefined) return known;
     const { sealer, batches } = this.options;
     const body = this.bodyOf(message);
     const attachment =
       message.kind === 'pre-prepare' && message.batch !== undefined ? batches.encode(message.batch) : Buffer.alloc(0);
-    const frame = sealer.wrap(message.kind, body, this.signatureOf(message, body), attachment, message.replica);
-    if (message.kind === 'view-change' || message.kind === 'new-view') this.frames.set(message, frame);
+    const signature = this.signatureOf(message, body);
+    const frame = sealer.wrap(message.kind, body, signature, attachment, message.replica);
+    if (message.kind === 'view-change' || message.kind === 'new-view')
+      this.known.set(message, { signature, bytes: frame });
     this.last = { message, frame };
     return frame;
   }
 
-  /** A phase message out of a frame whose signature was verified; a PRE-PREPARE with its batch, if that is attached. */
-  phaseMessage(frame: Frame): PhaseMessage | RefusalReason {
-    const { kind } = frame;
-    if (kind !== 'pre-prepare' && kind !== 'prepare' && kind !== 'commit') return 'unknown-kind';
-    const header = decoded(() => decodePhaseBody(kind, frame.signer, frame.body));
-    if (header === 'malformed-frame') return header;
+  /**
+   * A phase message out of a frame whose signature was verified; a PRE-PREPARE with its batch, if that is attached.
+   * @param read what its body says, where the caller has read it
+   */
+  phaseMessage(frame: Frame, read?: PhaseHeader): PhaseMessage | RefusalReason {
+    const header = read ?? headerOf(frame);
+    if (typeof header === 'string') return header;
+    const { kind } = header;
     let message: PhaseMessage;
     if (kind === 'pre-prepare') {
       // A batch that its primary did not sign for is not worth verifying bundle by bundle.
@@ -90,8 +92,7 @@ export class MessageBook {
     } else {
       message = { ...header, kind };
     }
-    this.signatures.set(message, frame.signature);
-    this.frames.set(message, frame.bytes);
+    this.known.set(message, frame);
     return message;
   }
 
@@ -127,7 +128,7 @@ export class MessageBook {
     const body = decoded(() => decodeCheckpoint(frame.body));
     if (body === 'malformed-frame') return body;
     const message: Checkpoint = { kind: 'checkpoint', ...body, replica: replicaIndex(frame.signer) };
-    this.signatures.set(message, frame.signature);
+    this.known.set(message, frame);
     return message;
   }
 
@@ -147,8 +148,7 @@ export class MessageBook {
       stable: { sequence: body.stable.sequence, proof: checkpoints },
       prepared: certificates,
     };
-    this.signatures.set(message, frame.signature);
-    this.frames.set(message, frame.bytes);
+    this.known.set(message, frame);
     return message;
   }
 
@@ -175,8 +175,7 @@ export class MessageBook {
       prePrepares.push(message);
     }
     const message: NewView = { kind: 'new-view', view: body.view, replica, viewChanges, prePrepares };
-    this.signatures.set(message, frame.signature);
-    this.frames.set(message, frame.bytes);
+    this.known.set(message, frame);
     return message;
   }
 
@@ -206,16 +205,16 @@ export class MessageBook {
     const { opener, n } = this.options;
     if (signer >= n || !opener.verify({ kind: message.kind, signer, body: this.bodyOf(message), signature }))
       return false;
-    this.signatures.set(message, signature);
+    this.known.set(message, { signature });
     return true;
   }
 
   private signatureOf(message: SignedMessage, body: Buffer): Buffer {
-    let signature = this.signatures.get(message);
+    let signature = this.known.get(message)?.signature;
     if (signature === undefined) {
       if (message.replica !== this.options.self) throw new Error(`no signature of replica ${message.replica} is known`);
       signature = this.options.sealer.signatureOf(message.kind, body);
-      this.signatures.set(message, signature);
+      this.known.set(message, { signature });
     }
     return signature;
   }
@@ -270,4 +269,9 @@ export class MessageBook {
       })),
     });
   }
+}
+
+function headerOf({ kind, signer, body }: Frame): PhaseHeader | RefusalReason {
+  if (kind !== 'pre-prepare' && kind !== 'prepare' && kind !== 'commit') return 'unknown-kind';
+  return decoded(() => decodePhaseBody(kind, signer, body));
 }

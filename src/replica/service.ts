@@ -6,6 +6,11 @@ import type { CheckpointedState, Transfer } from './checkpointed-state.js';
 export interface Service extends Application {
   /** Its state, and the reply cache beside it, as checkpoints hold them. */
   readonly checkpoints: CheckpointedState;
+  /**
+   * Does what executed batches have left to be done, and no reply has to wait for. To be called once their replies are on their way; until
+   * then the reply cache lags behind, but never in a checkpoint.
+   */
+  keepUp(): void;
   /** Becomes what a checkpoint held. */
   install(transfer: Transfer): void;
   /** The reply cache as its last checkpoint holds it, for the core. */

@@ -52,6 +52,8 @@ export class StateMachineService implements Service {
   private readonly replies = new ReplyTree();
   readonly checkpoints = new CheckpointedState([this.state, this.replies]);
   private readonly results = new ResultBook();
+  /** What executed batches have changed of the replies, and the tree does not have yet. */
+  private readonly behind: ReplyChanges[] = [];
 
   readonly decodeOperation: (operation: Uint8Array) => DecodedOperation | undefined;
   private readonly check: DeterminismCheck | undefined;
@@ -81,19 +83,27 @@ export class StateMachineService implements Service {
   }
 
   afterBatch(replies: ReplyChanges): void {
-    this.replies.apply(replies);
+    this.behind.push(replies);
+  }
+
+  keepUp(): void {
+    if (this.behind.length === 0) return;
+    for (const changes of this.behind.splice(0)) this.replies.apply(changes);
     for (const { map } of this.checkpoints.parts) map.hashAhead();
   }
 
   checkpoint(sequence: SequenceNumber, time: number): Digest {
+    this.keepUp();
     return this.checkpoints.freeze(sequence, time).digest;
   }
 
   install(transfer: Transfer): void {
+    this.keepUp();
     this.checkpoints.install(transfer);
   }
 
   replyTable(): ReplyTable {
+    this.keepUp();
     return this.replies.table();
   }
 

@@ -10,6 +10,7 @@ export function demand(condition: boolean, what: string): asserts condition {
 
 const high = 2 ** 32;
 const digestBytes = 32;
+const noBytes = Buffer.alloc(0);
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The text that was read last: in a list of requests it is the same client again and again. */
@@ -26,8 +27,15 @@ export class Reader {
   }
 
   take(length: number): Buffer {
+    if (length === 0) return noBytes;
     const start = this.pass(length);
     return this.bytes.subarray(start, this.offset);
+  }
+
+  /** Goes on behind the next `length` bytes. @returns whether they are those that `bytes` begins with */
+  takes(bytes: Uint8Array, length: number): boolean {
+    const start = this.pass(length);
+    return this.isAt(start, bytes, length);
   }
 
   u8(): number {
@@ -59,7 +67,7 @@ export class Reader {
   text(bytesMax: number): string {
     const length = this.u16();
     demand(length <= bytesMax, 'text too long');
-    if (lastText?.bytes.length === length && this.isNext(lastText.bytes)) {
+    if (lastText?.bytes.length === length && this.isAt(this.offset, lastText.bytes, length)) {
       this.offset += length;
       return lastText.text;
     }
@@ -73,9 +81,9 @@ export class Reader {
   }
 
   /** Byte by byte: a text is short, and a view of it would cost more. */
-  private isNext(bytes: Uint8Array): boolean {
-    for (let index = 0; index < bytes.length; index++) {
-      if (this.bytes[this.offset + index] !== bytes[index]) return false;
+  private isAt(start: number, bytes: Uint8Array, length: number): boolean {
+    for (let index = 0; index < length; index++) {
+      if (this.bytes[start + index] !== bytes[index]) return false;
     }
     return true;
   }

@@ -102,7 +102,7 @@ function fingerprintOf(frame: Buffer, attachment: Buffer): string {
 }
 
 /** Which kinds a channel carries, and who may speak on it. A frame on another channel is refused unread. */
-const kindsOfChannel: Readonly<Record<string, readonly Kind[]>> = {
+const kindsOnChannel: Readonly<Record<string, readonly Kind[]>> = {
   request: ['request', 'query', 'fetch', 'prove'],
   'pre-prepare': ['pre-prepare'],
   prepare: ['prepare'],
@@ -124,6 +124,8 @@ const carryingKinds: readonly Kind[] = ['pre-prepare', 'reply', 'decided', 'batc
 /** Takes frames apart, cheapest checks first (rule 8). */
 export class Opener {
   private readonly preambles: Preambles;
+  /** Of the channels that are subscribed to. */
+  private readonly kindsByChannel = new Map<Channel, readonly Kind[]>();
 
   constructor(
     private readonly context: ClusterContext,
@@ -136,8 +138,7 @@ export class Opener {
   open(bytes: Buffer, channel: Channel): Frame | RefusalReason {
     const frame = decodeFrame(bytes, this.context.genesisDigest);
     if (typeof frame === 'string') return frame;
-    const kinds = kindsOfChannel[channel.split(':', 1)[0] ?? ''];
-    if (kinds?.includes(frame.kind) !== true) return 'wrong-channel';
+    if (!this.kindsOf(channel).includes(frame.kind)) return 'wrong-channel';
     return this.checkOrigin(frame);
   }
 
@@ -154,6 +155,15 @@ export class Opener {
     if (signer !== gatewaySigner) return this.verifier.verifyReplica(replicaIndex(signer), message, signature);
     const credential = decoded(() => readCredential(new Reader(body)));
     return credential !== 'malformed-frame' && this.verifier.verifyGateway(credential, message, signature);
+  }
+
+  private kindsOf(channel: Channel): readonly Kind[] {
+    let kinds = this.kindsByChannel.get(channel);
+    if (kinds === undefined) {
+      kinds = kindsOnChannel[channel.split(':', 1)[0] ?? ''] ?? [];
+      this.kindsByChannel.set(channel, kinds);
+    }
+    return kinds;
   }
 
   private checkOrigin(frame: Frame): Frame | RefusalReason {

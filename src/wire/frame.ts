@@ -63,8 +63,7 @@ export function decodeFrame(bytes: Buffer, genesisDigest: Uint8Array): Frame | R
     if (reader.u8() !== version) return 'unknown-version';
     const kind = kindOf(reader.u8());
     if (kind === undefined) return 'unknown-kind';
-    const clusterTag = reader.take(clusterTagBytes);
-    if (!clusterTag.equals(genesisDigest.subarray(0, clusterTagBytes))) return 'wrong-cluster';
+    if (!reader.takes(genesisDigest, clusterTagBytes)) return 'wrong-cluster';
     const epoch = reader.u64();
     const signer = reader.u16();
     const body = reader.blob(frameBytesMax);
