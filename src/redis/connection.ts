@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Redis, ReplyError } from 'ioredis';
 import { QuorateError } from '../errors.js';
+import { Connector } from './connector.js';
 import { within } from './within.js';
 
 /** A command or a heartbeat that is not answered within this time means that the connection is gone, milliseconds. */
@@ -34,6 +35,7 @@ export class Connection {
       connectTimeout: commandTimeoutMs,
       commandTimeout: commandTimeoutMs,
       retryStrategy,
+      ...(isEncrypted(url) ? {} : { Connector }),
     };
     this.redis = isSocketPath(url) ? new Redis({ ...options, path: socketPath(url) }) : new Redis(url, options);
     // Errors of a lost connection; what they mean shows in `connected` and in the commands that fail.
@@ -111,6 +113,10 @@ export class Connection {
 
 function retryStrategy(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt, 5), reconnectDelayMaxMs);
+}
+
+function isEncrypted(url: string): boolean {
+  return url.startsWith('rediss:');
 }
 
 function socketPath(url: string): string {

@@ -51,6 +51,18 @@ export function busSuite(make: MakePorts): void {
       }
     });
 
+    it('leaves what was heard as it was, whatever comes after it: nobody copies it', async () => {
+      const { ear } = await listen(ports, 'a', ['prepare']);
+      const publisher = await ports.publisher('b');
+      const said = ['first', 'other', large.toString('latin1'), 'after'];
+      for (const [index, word] of said.entries()) {
+        publisher.publish([{ channel: 'prepare', payload: Buffer.from(word, 'latin1') }]);
+        await eventually('it is heard', () => ear.heard.length === index + 1);
+      }
+      const isAsSaid = ear.heard.map(({ payload }, index) => payload.toString('latin1') === said[index]);
+      expect(isAsSaid).toEqual(said.map(() => true));
+    });
+
     it('stands when it is made, and says so once', async () => {
       const { ear, subscription } = await listen(ports, 'a', ['commit']);
       expect(subscription.connected).toBe(true);
