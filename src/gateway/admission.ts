@@ -5,19 +5,21 @@ import { Connections } from './connections.js';
 import { CLIENT_GRACE_MS, GATEWAY_OPTIONS, type GatewayOptions } from './options.js';
 import { Places } from './places.js';
 
-/** What an admitted request takes up, until nobody holds it any more. */
+/** What an admitted request takes up while anybody holds it: a batch whose client has left may begin with a line once more. */
 class Place {
   #holders = 0;
 
-  constructor(private readonly onFree: () => void) {}
+  /** @param count is told how many places more are taken: one, or minus one. */
+  constructor(private readonly count: (more: number) => void) {}
 
   hold(): void {
+    if (this.#holders === 0) this.count(1);
     this.#holders += 1;
   }
 
   letGo(): void {
     this.#holders -= 1;
-    if (this.#holders === 0) this.onFree();
+    if (this.#holders === 0) this.count(-1);
   }
 }
 
@@ -33,8 +35,8 @@ type Admitted = IncomingMessage & { [placeOf]?: Place };
 export class Admission {
   readonly #places: Places;
   #inFlight = 0;
-  readonly #onFree = (): void => {
-    this.#inFlight -= 1;
+  readonly #count = (more: number): void => {
+    this.#inFlight += more;
   };
 
   constructor(
@@ -67,8 +69,7 @@ export class Admission {
   /** @throws {QuorateError} `overloaded` */
   enter(request: IncomingMessage): void {
     if (this.isFull) throw this.refusal();
-    this.#inFlight += 1;
-    const place = new Place(this.#onFree);
+    const place = new Place(this.#count);
     (request as Admitted)[placeOf] = place;
     place.hold();
     const letGo = (): void => {

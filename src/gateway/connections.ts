@@ -70,6 +70,8 @@ export class Exchange {
 interface Connection {
   /** In the order of their requests; more than one when the client pipelines. */
   readonly exchanges: Set<Exchange>;
+  /** The last request on it, over or not. */
+  last: IncomingMessage | undefined;
   /** Bytes that had come in when its last exchange ended: more of them are the beginning of another request. */
   bytesReadAtRest: number;
   /** Of somebody else's server: what else is done on it is not ours to know, nor to cut. */
@@ -98,7 +100,7 @@ export class Connections {
 
   /** Must be called for each new connection of the server. */
   add(socket: Socket, isGuest = false): void {
-    const connection: Connection = { exchanges: new Set(), bytesReadAtRest: 0, isGuest };
+    const connection: Connection = { exchanges: new Set(), last: undefined, bytesReadAtRest: 0, isGuest };
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       this.#connections.delete(socket);
@@ -118,6 +120,7 @@ export class Connections {
       exchange.closeAfter(true);
     }
     (request as Exchanged)[exchangeOf] = exchange;
+    if (connection !== undefined) connection.last = request;
     connection?.exchanges.add(exchange);
     response.on('close', () => {
       connection?.exchanges.delete(exchange);
@@ -129,9 +132,18 @@ export class Connections {
   }
 
   /** Instead of `open` for a request whose whole answer the system has taken already. */
-  pass({ socket }: IncomingMessage): void {
+  pass(request: IncomingMessage): void {
+    const { socket } = request;
     const connection = this.#connections.get(socket);
-    if (connection?.exchanges.size === 0) connection.bytesReadAtRest = socket.bytesRead;
+    if (connection === undefined) return;
+    connection.last = request;
+    if (connection.exchanges.size === 0) connection.bytesReadAtRest = socket.bytesRead;
+  }
+
+  /** Whether all requests on a connection are answered, and the last one's body has not come whole: what comes is still of it. */
+  isAnsweredEarly(socket: Socket): boolean {
+    const connection = this.#connections.get(socket);
+    return connection?.exchanges.size === 0 && connection.last?.complete === false;
   }
 
   of(request: IncomingMessage): Exchange | undefined {

@@ -21,7 +21,7 @@ type Routed = IncomingMessage & { route: typeof ROUTE };
 /**
  * `POST /v1/requests` past Express, whose router and middlewares cost more than the agreement on a request does. It has
  * what Nest would have done, by the same providers in the same order: edge, access, admission, pipes, controller, filter.
- * Anything unusual, a query, a preference or a page of another origin among it, takes the usual way. While there is no place, nobody is asked who they are.
+ * Anything unusual, a query, a preference, or a page of another origin among it, takes the usual way. While there is no place, nobody is asked who they are.
  */
 export class HotRoute implements Shortcut {
   readonly #access: Access;
@@ -48,7 +48,7 @@ export class HotRoute implements Shortcut {
   }
 
   takes({ method, url, headers }: IncomingMessage): boolean {
-    return method === 'POST' && url === path && headers['prefer'] === undefined && headers.origin === undefined;
+    return method === 'POST' && url === path && headers['prefer'] === undefined && !this.edge.isCrossOrigin(headers);
   }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
@@ -78,7 +78,7 @@ export class HotRoute implements Shortcut {
   }
 
   #fail(error: unknown, request: IncomingMessage, response: ServerResponse): void {
-    this.edge.dress(request, response);
+    if (!response.headersSent) this.edge.dress(request, response);
     this.filter.answer(error, { method: 'POST', path }, response);
   }
 }

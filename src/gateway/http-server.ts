@@ -127,6 +127,11 @@ function onClientError(
     socket.destroy();
     return;
   }
+  // It has its answer: a second one would be taken for that of the next request.
+  if (connections.isAnsweredEarly(socket)) {
+    socket.destroySoon();
+    return;
+  }
   const problem = problemOfParser(error.code);
   const exchanges = connections.on(socket);
   const last = exchanges.at(-1);

@@ -67,6 +67,7 @@ export class JsonBodyPipe implements PipeTransform<IncomingMessage, Promise<Json
     if (request.destroyed) throw gone();
     const chunks: Buffer[] = [];
     let size = 0;
+    let isWhole = false;
     await new Promise<void>((resolve, reject) => {
       // Nobody takes these off again, which would cost as much once more: a promise settles once.
       exchange?.onBrokenBody(reject);
@@ -76,11 +77,12 @@ export class JsonBodyPipe implements PipeTransform<IncomingMessage, Promise<Json
         else if (size - chunk.length <= droppedMax && size > droppedMax) reject(giveUp());
       });
       request.on('end', () => {
+        isWhole = true;
         if (size > bodyBytesMax) reject(tooLarge(bodyBytesMax));
         else resolve();
       });
       request.on('close', () => {
-        if (!request.readableEnded) reject(gone());
+        if (!isWhole) reject(gone());
       });
     });
     return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, size);

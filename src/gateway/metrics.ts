@@ -53,7 +53,7 @@ export class GatewayMetrics {
     });
     this.#duration = new Histogram({
       name: 'quorate_http_request_duration_seconds',
-      help: 'From the headers of a request to the end of its answer; what is refused at once for want of a place is not timed.',
+      help: 'From the headers of a request to the end of its answer, but for 429.',
       labelNames: ['route', 'method'],
       buckets: DURATION_BUCKETS_SECONDS,
       registers,
@@ -92,8 +92,12 @@ export class GatewayMetrics {
       const { request, response } = exchange;
       const route = routeOf(request);
       const method = METHODS.has(request.method ?? '') ? String(request.method) : 'other';
-      this.#requests.inc({ route, method, ...outcomeOf(response) });
-      this.#duration.observe({ route, method }, (performance.now() - exchange.startedAt) / 1000);
+      const outcome = outcomeOf(response);
+      this.#requests.inc({ route, method, ...outcome });
+      // What is refused at once says nothing of how long answers take.
+      if (outcome.code !== 'overloaded') {
+        this.#duration.observe({ route, method }, (performance.now() - exchange.startedAt) / 1000);
+      }
     });
   }
 

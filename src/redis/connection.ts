@@ -115,8 +115,9 @@ function retryStrategy(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt, 5), reconnectDelayMaxMs);
 }
 
+/** ioredis takes its options from a URL's query, too. */
 function isEncrypted(url: string): boolean {
-  return url.startsWith('rediss:');
+  return /^rediss:|[?&]tls=/.test(url);
 }
 
 function socketPath(url: string): string {

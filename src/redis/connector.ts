@@ -26,7 +26,8 @@ export class Connector extends AbstractConnector {
     this.options = options as Options;
   }
 
-  connect(): Promise<Socket> {
+  /** @throws what `createConnection` does: a place that is none */
+  async connect(): Promise<Socket> {
     const { path, host, port, family } = this.options;
     const place = typeof path === 'string' ? { path } : { host, port, family };
     const buffer = Buffer.allocUnsafeSlow(readBytesMax);

@@ -65,7 +65,8 @@ export class RedisOutbox implements Outbox {
     if (this.bus === this.log) {
       await transact(this.log, [...carriedOut, ...published], turn.writes.length > 0);
     } else {
-      await transact(this.log, carriedOut, turn.writes.length > 0);
+      // What is only said waits for no log.
+      if (carriedOut.length > 0) await transact(this.log, carriedOut, turn.writes.length > 0);
       await transact(this.bus, published, false);
     }
   }

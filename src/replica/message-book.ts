@@ -128,7 +128,7 @@ export class MessageBook {
     const body = decoded(() => decodeCheckpoint(frame.body));
     if (body === 'malformed-frame') return body;
     const message: Checkpoint = { kind: 'checkpoint', ...body, replica: replicaIndex(frame.signer) };
-    this.known.set(message, frame);
+    this.known.set(message, { signature: frame.signature }); // our own is sealed again, and so known when it comes back
     return message;
   }
 

@@ -124,7 +124,7 @@ export class MerkleMap<I extends Item> {
   }
 
   /**
-   * Hashes items and buckets that were written longest ago until few are left. Called after each batch, it leaves to `digest` these
+   * Hashes items and buckets that were written longest ago until few are left. Called once batches were executed, it leaves to `digest` these
    * few, and the nodes above all of them, most of which several buckets share.
    */
   hashAhead(): void {

@@ -137,7 +137,7 @@ describe('requests in flight', () => {
       expect(date).toBeDefined();
       return { status: answer.status, said, instance, body };
     };
-    const [plain, again, unusual] = [await refused({}), await refused({}), await refused({ Origin: 'http://o' })];
+    const [plain, again, unusual] = [await refused({}), await refused({}), await refused({ Prefer: 'nothing' })];
     expect({ ...plain, instance: '' }).toEqual({ ...unusual, instance: '' });
     expect(plain.status).toBe(429);
     for (const { instance } of [plain, unusual]) expect(instance).toMatch(/^urn:uuid:[0-9a-f-]{36}$/);
@@ -175,6 +175,20 @@ describe('requests in flight', () => {
     expect((await raw.answer()).body).toContain('live');
     gate.open(exampleReply());
     expect(await accepted).toBe(200);
+  });
+
+  it('refused ones whose body breaks get no second answer, which would be taken for that of the next', async () => {
+    const started = await start({ inFlightMax: 1 });
+    const { raw: accepted, gate } = await submitHeld(started);
+    const raw = await RawClient.connect(started.gateway.url);
+    raw.send('POST /v1/requests HTTP/1.1', 'Host: g', 'Transfer-Encoding: chunked', '', 'ZZ', '');
+    expect((await raw.answer()).status).toBe(429);
+    await raw.untilClosed();
+    expect(raw.rest).toBe('');
+    const { text } = await request(started.gateway.url).get('/metrics');
+    expect(text).not.toContain('route="unparsed"');
+    gate.open(exampleReply());
+    expect((await accepted.answer()).status).toBe(200);
   });
 
   it.each([
