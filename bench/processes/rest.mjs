@@ -23,7 +23,7 @@ export async function startRestLoad(cleanUp, engine) {
   const pid = () => engine.cluster.pid(gateway);
   return {
     ask: (...question) => client.ask(...question),
-    processIds: () => ({ ...engine.processIds(), 'http-client': client.pid, [gateway]: pid() }),
+    processIds: () => ({ ...engine.processIds(), [client.name]: client.pid, [gateway]: pid() }),
     processorTime: async () => ({
       ...(await engine.processorTime()),
       client: await processorUs(client.pid),
@@ -39,7 +39,7 @@ export async function startBareNest(cleanUp) {
   const client = await startProgram(cleanUp, 'bare-client', CLIENT, { url: `${url}${PATH}` });
   return {
     ask: (...question) => client.ask(...question),
-    processIds: () => ({ 'bare-client': client.pid, 'bare-nest': server.pid }),
+    processIds: () => ({ [client.name]: client.pid, [server.name]: server.pid }),
     processorTime: async () => ({ client: await processorUs(client.pid), gateway: await processorUs(server.pid) }),
   };
 }

@@ -1,7 +1,8 @@
 import type { Reply } from '../crypto/receipt.js';
 import { QuorateError } from '../errors.js';
+import { Recent } from '../wire/recent.js';
 
-/** Replies that are kept; the oldest give way, and the replicas answer for them. */
+/** Replies that are kept at most; the oldest give way, and the replicas answer for them. */
 const repliesMax = 1_000;
 
 /**
@@ -9,7 +10,7 @@ const repliesMax = 1_000;
  * other f+1 signatures; from here it is the same reply to the byte.
  */
 export class KeyedReplies {
-  private readonly replies = new Map<string, { readonly operation: Uint8Array; readonly reply: Reply }>();
+  private readonly replies = new Recent<{ readonly operation: Uint8Array; readonly reply: Reply }>(repliesMax);
 
   /** @throws {QuorateError} `idempotency-conflict` when the key was used for another operation */
   find(client: string, operation: Uint8Array): Reply | undefined {
@@ -20,10 +21,6 @@ export class KeyedReplies {
   }
 
   keep(client: string, operation: Uint8Array, reply: Reply): void {
-    this.replies.set(client, { operation, reply });
-    for (const oldest of this.replies.keys()) {
-      if (this.replies.size <= repliesMax) return;
-      this.replies.delete(oldest);
-    }
+    this.replies.add(client, { operation, reply });
   }
 }

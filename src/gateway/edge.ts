@@ -17,8 +17,8 @@ const URL_LENGTH_MAX = 8 * 1024;
 /** Comes before Nest: what holds for every request, whatever its path. */
 export class Edge {
   /**
-   * What every answer of the API says besides its content, where `isCrossOrigin` does not hold: for `writeHead`, which takes a tenth of the time
-   * of a `setHeader` for each.
+   * What every answer of the API says besides its content, where `isCrossOrigin` does not hold: for `writeHead`, which takes
+   * a tenth of the time of a `setHeader` for each.
    */
   readonly apiHeaders: readonly string[];
 

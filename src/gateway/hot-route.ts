@@ -21,7 +21,8 @@ type Routed = IncomingMessage & { route: typeof ROUTE };
 /**
  * `POST /v1/requests` past Express, whose router and middlewares cost more than the agreement on a request does. It has
  * what Nest would have done, by the same providers in the same order: edge, access, admission, pipes, controller, filter.
- * Anything unusual, a query, a preference, or a page of another origin among it, takes the usual way. While there is no place, nobody is asked who they are.
+ * Anything unusual, a query, a preference, or a page of another origin among it, takes the usual way. While there is no
+ * place, nobody is asked who they are.
  */
 export class HotRoute implements Shortcut {
   readonly #access: Access;

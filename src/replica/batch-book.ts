@@ -4,8 +4,8 @@ import { view, type Digest } from '../pbft/types.js';
 import { decodeBundleBody, letGoOfRequests, maySpeakFor } from '../wire/bundle.js';
 import type { Opener } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
-import { Recent } from '../wire/recent.js';
 import { decodeBatch, digestOfBatchBytes, encodeBatch } from '../wire/phase.js';
+import { Recent } from '../wire/recent.js';
 
 /** Verified bundles that are remembered at most, so that a PRE-PREPARE does not verify what the request channel brought. */
 const bundlesMax = 2048;

@@ -282,9 +282,6 @@ export class Host {
     queueMicrotask(() => {
       this.isFlushDue = false;
       this.flush();
-      this.orEnd(() => {
-        this.options.service.keepUp();
-      });
     });
   }
 
@@ -300,20 +297,25 @@ export class Host {
     }
   }
 
+  /** Sends the next turn, unless one is under way, and only then does what no reply has to wait for. */
   private flush(): void {
     if (this.isSending) return;
     const turn = this.takeTurn();
-    if (turn === undefined) return;
+    if (turn !== undefined) this.send(turn);
+    if (this.isStopped) return;
+    this.orEnd(() => {
+      this.options.service.keepUp();
+    });
+  }
+
+  private send(turn: Turn): void {
     this.isSending = true;
     const promised = this.promised;
     this.promised = [];
-    // A vote that the data folder does not hold must not leave this process.
-    if (
-      !this.orEnd(() => {
-        this.options.promises.keep(promised);
-      })
-    )
-      return;
+    const isPromised = this.orEnd(() => {
+      this.options.promises.keep(promised);
+    });
+    if (!isPromised) return; // a vote that the data folder does not hold must not leave this process
     this.leaving = this.gathered;
     this.gathered = new Set();
     void this.options.outbox

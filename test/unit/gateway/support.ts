@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Reply } from '../../../src/crypto/receipt.js';
 import { createGateway, type Gateway, type GatewayOptions } from '../../../src/gateway/gateway.js';
 import { problemSchema } from '../../../src/gateway/schemas.js';
-import { FakeClusterClient, Gate } from '../../support/fake-cluster-client.js';
+import { exampleStatus, FakeClusterClient, Gate } from '../../support/fake-cluster-client.js';
 
 const machine: GatewayOptions['stateMachine'] = {
   name: 'key-value@1',
@@ -15,6 +15,9 @@ const machine: GatewayOptions['stateMachine'] = {
 };
 
 export const PUT = { operation: { op: 'put', key: 'a', value: 1 } };
+export const BODY = JSON.stringify(PUT);
+/** More than the buffers of a loopback connection hold. */
+export const LARGE = 32 * 1024 * 1024;
 
 export interface Started {
   readonly gateway: Gateway;
@@ -67,9 +70,22 @@ export async function submitHeld({
   const gate = new Gate<Reply>();
   client.onSubmit = () => gate.wait();
   const raw = await RawClient.connect(gateway.url);
-  raw.send(...rawPost(JSON.stringify(PUT)));
+  raw.send(...rawPost(BODY));
   await until(() => gate.arrivals === 1);
   return { raw, gate };
+}
+
+/** A probe asks the client, so that it is known when the gateway has seen what came before it on a connection. */
+export const PROBE = 'GET /health/ready HTTP/1.1\r\nHost: g\r\n\r\n';
+
+/** Resolves when the gateway asks the client for its status. */
+export function statusAsked(client: FakeClusterClient): Promise<void> {
+  return new Promise((resolve) => {
+    client.onStatus = () => {
+      resolve();
+      return exampleStatus();
+    };
+  });
 }
 
 export interface Answer {

@@ -1,5 +1,7 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { MemoryOutbox } from '../../../src/memory/memory-outbox.js';
 import { logKey } from '../../../src/memory/memory-store.js';
+import { ReplyTree } from '../../../src/replica/reply-tree.js';
 import { makeCluster, type MemoryCluster } from '../../support/cluster.js';
 
 const put = { op: 'put', key: 'a', value: 1 };
@@ -10,6 +12,10 @@ describe('what goes out together', () => {
 
   beforeEach(async () => {
     cluster = await makeCluster();
+  });
+
+  afterEach(() => {
+    jest.restoreAllMocks();
   });
 
   /** The fields of replica 1's hash for a sequence number. */
@@ -30,6 +36,26 @@ describe('what goes out together', () => {
     await cluster.tick();
     expect(Number(executedInLog())).toBe(cluster.life(1).node.host.replica.lastExecuted);
     expect(fieldsAt(1).filter((field) => namesOf('commit').includes(field)).length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('is a reply before the reply tree has it, for which nobody waits', async () => {
+    const done: string[] = [];
+    const { send } = MemoryOutbox.prototype;
+    jest.spyOn(MemoryOutbox.prototype, 'send').mockImplementation(function (this: MemoryOutbox, turn) {
+      if (turn.publications.some(({ channel }) => channel.startsWith('reply:'))) done.push('reply');
+      return send.call(this, turn);
+    });
+    const { apply } = ReplyTree.prototype;
+    jest.spyOn(ReplyTree.prototype, 'apply').mockImplementation(function (this: ReplyTree, changes) {
+      done.push('tree');
+      apply.call(this, changes);
+    });
+    await cluster.submit(put);
+    await cluster.until('all have executed it', () =>
+      cluster.living.every(({ life }) => life.node.host.replica.lastExecuted === 1),
+    );
+    // All replicas share this process, and each of them goes on from one to the other at once.
+    expect(done).toEqual(cluster.seats.flatMap(() => ['reply', 'tree']));
   });
 
   it('is all that was not written yet, as soon as there is a word of ours', async () => {
