@@ -10,12 +10,13 @@ import { sha256Bytes } from './digest.js';
 import { signatureBytes } from './ed25519.js';
 import { preamble } from './genesis.js';
 import { Membership, parseMembership } from './membership.js';
-import { leafHash, nodeHash } from './merkle.js';
+import { leafHash } from './merkle.js';
+import { rootOfWay, stateTreeWayLength } from './state-tree.js';
 import { base64Bytes, firstIssue, hexBytes, wholeNumber } from './text-forms.js';
 import { demand, Refused, signersOf, type SignatureFault } from './verdict.js';
 
-/** Levels of the tree of a state: a key's place is given by so many first bits of its SHA-256. */
-const stateTreeLevels = 14;
+/** A key's place in the tree of a state is given by so many first bits of its SHA-256. */
+const placeBits = 14;
 /** Keys in one place, as replicas limit them. */
 const placeEntriesMax = 65_536;
 /** Bytes of a file that is verified: the longest list of hashes, and two neighbours. */
@@ -45,7 +46,7 @@ export interface StateProof {
   };
   /** Hashes of all entries in the key's place of the tree, in the order of their keys. */
   readonly hashes: readonly string[];
-  /** The hashes beside the way from there to the root. */
+  /** The hashes beside the way from there to the root, from below, each level's from the left. */
   readonly path: readonly string[];
   /** There when the key was not found: the entries between which it would be. */
   readonly neighbours?:
@@ -93,7 +94,7 @@ const proofSchema = z.strictObject({
     signatures: z.array(z.strictObject({ replica: z.string(), signature: base64Bytes(signatureBytes) })).max(64),
   }),
   hashes: z.array(hexBytes(32)).max(placeEntriesMax),
-  path: z.array(hexBytes(32)).length(stateTreeLevels),
+  path: z.array(hexBytes(32)).length(stateTreeWayLength),
   neighbours: z.strictObject({ before: entrySchema.nullable(), after: entrySchema.nullable() }).optional(),
 });
 
@@ -198,14 +199,10 @@ function checkAbsence({ key, hashes, neighbours }: ParsedProof): void {
 
 /** What the replicas have signed, if all of this is so. */
 function statementOf({ key, hashes, path, checkpoint }: ParsedProof, membership: Membership): Buffer {
-  let node = sha256Bytes(Buffer.from(key)).readUInt16BE(0) >>> (16 - stateTreeLevels);
-  let hash = leafHash(Buffer.concat(hashes));
-  for (const beside of path) {
-    hash = node % 2 === 0 ? nodeHash(hash, beside) : nodeHash(beside, hash);
-    node >>>= 1;
-  }
+  const place = sha256Bytes(Buffer.from(key)).readUInt16BE(0) >>> (16 - placeBits);
+  const root = rootOfWay(place, leafHash(Buffer.concat(hashes)), path);
   const { sequence, time, roots } = checkpoint;
-  demand(roots[0]?.equals(hash) === true, 'wrong-value', 'the way from the place does not lead to the root');
+  demand(roots[0]?.equals(root) === true, 'wrong-value', 'the way from the place does not lead to the root');
   const body = encodeCheckpoint({
     sequence: sequenceOf(sequence),
     digest: digest(digestOfCheckpoint({ sequence, time, roots })),

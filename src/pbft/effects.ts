@@ -144,8 +144,11 @@ export interface Application {
     request: Request,
     context: { readonly sequence: SequenceNumber; readonly time: number },
   ): { readonly result: Uint8Array; readonly resultDigest: Digest };
-  /** A batch is executed, and has changed the reply cache so: what the next checkpoint's digest needs can be done ahead. */
-  afterBatch(replies: ReplyChanges): void;
+  /**
+   * A batch is executed, and has changed the reply cache so. What the next checkpoint's digest needs can be done ahead: it is due after so many
+   * further batches.
+   */
+  afterBatch(replies: ReplyChanges, untilCheckpoint: number): void;
   /**
    * Takes a checkpoint: the state as it is after `sequence` and the agreed time can from now on be handed to others.
    * @returns the digest of everything that executing has brought about: the state, the reply cache, and the time

@@ -56,7 +56,9 @@ function execute(core: Core, place: SequenceNumber, batch: Batch): void {
   core.ticksBehind = 0;
   core.emit({ kind: 'executed', sequence: place, batch });
   if (!core.isCorrupt) sendReplies(core, { statement: outcome.statement, leaves }, answers);
-  core.environment.application.afterBatch(core.clients.takeChanges());
+  const { checkpointInterval } = core.configuration.options;
+  const untilCheckpoint = checkpointInterval - (place % checkpointInterval);
+  core.environment.application.afterBatch(core.clients.takeChanges(), untilCheckpoint);
   checkpointIfDue(core, place);
 }
 

@@ -21,6 +21,14 @@ import type { Service } from './service.js';
 const resultsMax = 64;
 const resultCharactersMax = 64;
 
+/**
+ * What is written again and again is hashed once for each checkpoint, if so much of each part may wait for it. It may not near the checkpoint,
+ * which all replicas take at the same time: its digest would hold up the cluster.
+ */
+const unhashedMax = 1024;
+/** For each batch until the checkpoint. */
+const unhashedPerBatch = 32;
+
 const utf8 = new TextEncoder();
 
 /** Results as bytes with their digests. */
@@ -54,6 +62,8 @@ export class StateMachineService implements Service {
   private readonly results = new ResultBook();
   /** What executed batches have changed of the replies, and the tree does not have yet. */
   private readonly behind: ReplyChanges[] = [];
+  /** Batches until the next checkpoint is due. */
+  private untilCheckpoint = 0;
 
   readonly decodeOperation: (operation: Uint8Array) => DecodedOperation | undefined;
   private readonly check: DeterminismCheck | undefined;
@@ -82,14 +92,16 @@ export class StateMachineService implements Service {
     return this.results.of(this.resultOf(request, { client, timestamp, sequence, time, requestDigest }));
   }
 
-  afterBatch(replies: ReplyChanges): void {
+  afterBatch(replies: ReplyChanges, untilCheckpoint: number): void {
     this.behind.push(replies);
+    this.untilCheckpoint = untilCheckpoint;
   }
 
   keepUp(): void {
     if (this.behind.length === 0) return;
     for (const changes of this.behind.splice(0)) this.replies.apply(changes);
-    for (const { map } of this.checkpoints.parts) map.hashAhead();
+    const left = Math.min(unhashedMax, unhashedPerBatch * this.untilCheckpoint);
+    for (const { map } of this.checkpoints.parts) map.hashAhead(left);
   }
 
   checkpoint(sequence: SequenceNumber, time: number): Digest {

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '../pbft/messages.js';
-import { bucketCount, bucketOf } from '../state-machine/hash-tree.js';
+import { bucketOf } from '../state-machine/hash-tree.js';
 import type { Item } from '../state-machine/merkle-map.js';
 import { encodeProofParts } from '../wire/state-proof.js';
 import type { Signed } from '../wire/views.js';
@@ -33,15 +33,8 @@ export function proveKey(
     ...snapshot.head,
     signatures,
     hashes: Buffer.from(items.map(({ hash }) => hash).join(''), 'latin1'),
-    path: Buffer.concat(besideWay(bucketCount + bucket).map((node) => Buffer.from(content.hashAt(node), 'latin1'))),
+    path: content.wayFrom(bucket),
     isFound: own !== undefined,
     entries: own === undefined ? [encoded(items[after - 1]), encoded(items[after])] : [encoded(own)],
   });
-}
-
-/** The nodes beside those on the way from a node to the root. */
-function besideWay(from: number): number[] {
-  const nodes: number[] = [];
-  for (let node = from; node > 1; node >>>= 1) nodes.push(node ^ 1);
-  return nodes;
 }

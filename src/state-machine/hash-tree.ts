@@ -1,14 +1,25 @@
 import { hash } from 'node:crypto';
+import { stateTreeWidths } from '../crypto/state-tree.js';
 
 /** Leaves of the tree of a state: a key's bucket is the first 14 bits of its SHA-256. */
 export const bucketCount = 2 ** 14;
-/** The tree is handed to others in steps of so many levels: from the root to its middle, from there to the buckets. */
-const levelsPerStep = 7;
 export const hashBytes = 32;
-/** Nodes that lie one step below a node. */
-export const nodesPerStep = 2 ** levelsPerStep;
+/** Children of the nodes of a page's middle, which are its leaves; and its root's, which are that middle. */
+const [leavesPerMiddle, middlesPerPage] = stateTreeWidths;
+/** Nodes that lie one step below a node: the tree is handed to others in steps of two levels, from the root to its middle, from there to the buckets. */
+export const nodesPerStep = leavesPerMiddle * middlesPerPage;
 
-const scratch = Buffer.alloc(1 + 2 * hashBytes);
+/*
+ * A page is one step of the tree, its hashes one after the other:
+ *
+ *   place 0                the root of the page
+ *   1 to 8                 its children, the middle
+ *   9 to 136               their children, 16 of each: the leaves
+ *
+ * The leaves of page 0 are the roots of pages 1 to 128, whose leaves are the buckets.
+ */
+const firstLeaf = 1 + middlesPerPage;
+const pageBytes = (firstLeaf + nodesPerStep) * hashBytes;
 
 // Hashes are kept as 32 Latin-1 characters: node:crypto gives a string in less than half the time of a Buffer.
 const bucketPrefix = '\x00';
@@ -35,26 +46,16 @@ export function hashOfList(hashes: string): string {
 
 /** The hash of a node over the `nodesPerStep` hashes that lie one step below it. */
 export function hashOfStep(below: Buffer): string {
-  const page = Buffer.concat([Buffer.alloc(below.length), below]);
-  hashAgain(page, new Uint8Array(2 * nodesPerStep).fill(1));
-  return page.toString('latin1', hashBytes, 2 * hashBytes);
+  return textAt(pageOver(below), 0);
 }
 
-/**
- * A tree lies in pages, so that a copy shares what has not changed since: one for the nodes down to the middle, and one for
- * the subtree below each node there. In a page nodes are a binary heap of hashes: 1 is its root, and the lower half its leaves,
- * which in the first page are the roots of the others.
- */
+/** A tree lies in pages, so that a copy shares what has not changed since. */
 export type Pages = readonly Buffer[];
 
-/** The page that holds a node, and its place in it. Node 1 is the root, `bucketCount + b` is bucket b. */
-function placeOf(node: number): { readonly page: number; readonly place: number } {
-  if (node < nodesPerStep) return { page: 0, place: node };
-  const depth = 31 - Math.clz32(node) - levelsPerStep;
-  return { page: 1 + (node >>> depth) - nodesPerStep, place: (1 << depth) | (node & ((1 << depth) - 1)) };
-}
-
-/** The hashes as they were at one moment. */
+/**
+ * The hashes as they were at one moment. Nodes that others are told of have numbers: 1 is the root, the roots of its pages begin at
+ * `nodesPerStep`, and buckets at `bucketCount`, so that what lies a step below node i begins at `i * nodesPerStep`.
+ */
 export class TreeView {
   constructor(protected readonly pages: Pages) {}
 
@@ -63,92 +64,67 @@ export class TreeView {
     return Buffer.from(this.hashAt(1), 'latin1');
   }
 
-  /** The hash of a node of the heap, 32 Latin-1 characters. */
+  /** The hash of a node, 32 Latin-1 characters. */
   hashAt(node: number): string {
-    const { page, place } = placeOf(node);
-    return this.pages[page]?.toString('latin1', place * hashBytes, (place + 1) * hashBytes) ?? '';
-  }
-
-  hashOfBucket(bucket: number): string {
-    return this.hashAt(bucketCount + bucket);
+    if (node === 1) return textAt(this.page(0), 0);
+    if (node < bucketCount) return textAt(this.page(0), firstLeaf + node - nodesPerStep);
+    const bucket = node - bucketCount;
+    return textAt(this.page(pageOf(bucket)), leafOf(bucket));
   }
 
   /** The `nodesPerStep` hashes that lie one step below a node: of the root, or of one a step below the root. */
   hashesBelow(node: number): Buffer {
-    const first = node * nodesPerStep;
-    const hashes = Array.from({ length: nodesPerStep }, (_, index) => this.hashAt(first + index));
-    return Buffer.from(hashes.join(''), 'latin1');
+    return this.page(node === 1 ? 0 : 1 + node - nodesPerStep).subarray(firstLeaf * hashBytes);
+  }
+
+  /** The hashes beside the way from a bucket to the root, from below, each level's from the left. */
+  wayFrom(bucket: number): Buffer {
+    const page = pageOf(bucket);
+    return Buffer.concat([...besideWay(this.page(page), bucket % nodesPerStep), ...besideWay(this.page(0), page - 1)]);
   }
 
   /** The buckets that differ in another tree, ascending, from `first` on. */
   *differing(other: TreeView, first = 0): Generator<number, undefined, undefined> {
     for (let bucket = first; bucket < bucketCount; bucket++) {
-      // Where whole subtrees begin that are equal, they are passed over at once.
-      let width = 1;
-      let node = bucketCount + bucket;
-      while (node > 1 && node % 2 === 0 && this.isEqualAt(node / 2, other)) {
-        node /= 2;
-        width *= 2;
-      }
-      if (width > 1) bucket += width - 1;
-      else if (!this.isEqualAt(node, other)) yield bucket;
+      const [own, others] = [this.page(pageOf(bucket)), other.page(pageOf(bucket))];
+      if (own === others || isEqualAt(own, others, 0)) bucket += nodesPerStep - 1 - (bucket % nodesPerStep);
+      else if (!isEqualAt(own, others, leafOf(bucket))) yield bucket;
     }
     return undefined;
   }
 
-  private isEqualAt(node: number, other: TreeView): boolean {
-    const { page, place } = placeOf(node);
-    const [own, others] = [this.pages[page], other.pages[page]];
-    if (own === undefined || others === undefined || own === others) return own === others;
-    const [start, end] = [place * hashBytes, (place + 1) * hashBytes];
-    return own.compare(others, start, end, start, end) === 0;
+  protected page(index: number): Buffer {
+    const page = this.pages[index];
+    if (page === undefined) throw new RangeError(`page ${index}`);
+    return page;
   }
 }
 
-/** The pages of the tree of nothing: all nodes of one level are equal, and so are all pages but the first. */
-const emptyPages: Pages = (() => {
-  const pageOver = (leaf: string): Buffer => {
-    const page = Buffer.alloc(2 * nodesPerStep * hashBytes);
-    for (let place = nodesPerStep; place < 2 * nodesPerStep; place++) put(page, place, leaf);
-    hashAgain(page, new Uint8Array(2 * nodesPerStep).fill(1));
-    return page;
-  };
-  const page = pageOver(hashOfBucket([]));
-  const top = pageOver(page.toString('latin1', hashBytes, 2 * hashBytes));
-  return [top, ...Array.from({ length: nodesPerStep }, () => page)];
-})();
-
-/** A tree whose buckets change. */
+/** A tree whose buckets change. What lies above them is right once it is settled. */
 export class HashTree extends TreeView {
   /** Pages that nobody else holds. */
   private readonly own = new Set<number>();
+  /** Of each page, below which nodes of its middle something has changed, bit by bit. */
+  private readonly changed = new Uint16Array(1 + nodesPerStep);
 
   constructor() {
     super([...emptyPages]);
   }
 
-  /** Puts the hashes of buckets, and makes those above them right. */
-  update(hashes: Iterable<readonly [bucket: number, hash: string]>): void {
-    const changed = new Map<number, ChangedPlaces>();
-    for (const [bucket, hash] of hashes) {
-      const page = 1 + Math.trunc(bucket / nodesPerStep);
-      const place = nodesPerStep + (bucket % nodesPerStep);
-      const places = changed.get(page) ?? new Uint8Array(2 * nodesPerStep);
-      put(this.owned(page), place, hash);
-      places[place] = 1;
-      changed.set(page, places);
+  /** Puts the hash of a bucket. */
+  put(bucket: number, hash: string): void {
+    this.putLeaf(pageOf(bucket), bucket % nodesPerStep, hash);
+  }
+
+  /** Makes the nodes right that lie above what was put. */
+  settle(): void {
+    for (let page = nodesPerStep; page >= 0; page--) {
+      const middles = this.changed[page] ?? 0;
+      if (middles === 0) continue;
+      const root = hashAgain(this.owned(page), middles);
+      this.changed[page] = 0;
+      if (page > 0) this.putLeaf(0, page - 1, root);
     }
-    if (changed.size === 0) return;
-    const top = this.owned(0);
-    const topPlaces = new Uint8Array(2 * nodesPerStep);
-    for (const [page, places] of changed) {
-      const nodes = this.owned(page);
-      hashAgain(nodes, places);
-      const place = nodesPerStep + page - 1;
-      nodes.copy(top, place * hashBytes, hashBytes, 2 * hashBytes);
-      topPlaces[place] = 1;
-    }
-    hashAgain(top, topPlaces);
   }
 
   /** The hashes as they are now; what is written later goes into pages of its own. */
@@ -157,38 +133,88 @@ export class HashTree extends TreeView {
     return [...this.pages];
   }
 
-  private owned(page: number): Buffer {
-    const pages = this.pages as Buffer[];
-    const nodes = pages[page];
-    if (nodes === undefined) throw new RangeError(`page ${page}`);
-    if (this.own.has(page)) return nodes;
-    const copy = Buffer.from(nodes);
-    pages[page] = copy;
-    this.own.add(page);
+  private putLeaf(page: number, leaf: number, hash: string): void {
+    put(this.owned(page), firstLeaf + leaf, hash);
+    this.changed[page] = (this.changed[page] ?? 0) | (1 << Math.trunc(leaf / leavesPerMiddle));
+  }
+
+  private owned(index: number): Buffer {
+    if (this.own.has(index)) return this.page(index);
+    const copy = Buffer.from(this.page(index));
+    (this.pages as Buffer[])[index] = copy;
+    this.own.add(index);
     return copy;
   }
 }
 
-/** For each place of a page whether its hash is another now: 1, or 0. */
-type ChangedPlaces = Uint8Array;
+/** The page that holds a bucket, */
+function pageOf(bucket: number): number {
+  return 1 + Math.trunc(bucket / nodesPerStep);
+}
 
-/** Makes the nodes of a page right that lie above what has changed. */
-function hashAgain(nodes: Buffer, changed: ChangedPlaces): void {
-  for (let place = nodesPerStep - 1; place >= 1; place--) {
-    if (changed[2 * place] !== 1 && changed[2 * place + 1] !== 1) continue;
-    put(nodes, place, hashOfNode(nodes, place));
-    changed[place] = 1;
+/** and its place there. */
+function leafOf(bucket: number): number {
+  return firstLeaf + (bucket % nodesPerStep);
+}
+
+/** Makes a page right above what has changed, and returns its root. */
+function hashAgain(page: Buffer, middles: number): string {
+  for (let middle = 0; middle < middlesPerPage; middle++) {
+    if ((middles & (1 << middle)) === 0) continue;
+    put(page, 1 + middle, hashOfNode(page, firstLeaf + middle * leavesPerMiddle, leavesPerMiddle));
   }
+  const root = hashOfNode(page, 1, middlesPerPage);
+  put(page, 0, root);
+  return root;
 }
 
-function put(nodes: Buffer, place: number, hash: string): void {
-  nodes.write(hash, place * hashBytes, 'latin1');
+/** SHA-256(0x01 ‖ the hashes of the children, which lie side by side). */
+function hashOfNode(page: Buffer, firstChild: number, width: number): string {
+  const bytes = Buffer.allocUnsafe(1 + width * hashBytes);
+  bytes[0] = nodePrefix;
+  page.copy(bytes, 1, firstChild * hashBytes, (firstChild + width) * hashBytes);
+  return sha256Latin1(bytes);
 }
 
-/** SHA-256(0x01 ‖ left child ‖ right child), the children lying side by side. */
-function hashOfNode(nodes: Buffer, place: number): string {
-  const children = 2 * place * hashBytes;
-  scratch[0] = nodePrefix;
-  nodes.copy(scratch, 1, children, children + 2 * hashBytes); // not byte by byte: a checkpoint is too rare for compiled code
-  return sha256Latin1(scratch);
+/** The hashes beside a leaf, and beside the node of the middle above it. */
+function besideWay(page: Buffer, leaf: number): Buffer[] {
+  const middle = Math.trunc(leaf / leavesPerMiddle);
+  return [
+    ...allBut(page, firstLeaf + middle * leavesPerMiddle, leavesPerMiddle, leaf % leavesPerMiddle),
+    ...allBut(page, 1, middlesPerPage, middle),
+  ];
 }
+
+/** The hashes of so many places from `first` on, but for one of them. */
+function allBut(page: Buffer, first: number, width: number, left: number): Buffer[] {
+  const bytesOf = (from: number, to: number): Buffer =>
+    page.subarray((first + from) * hashBytes, (first + to) * hashBytes);
+  return [bytesOf(0, left), bytesOf(left + 1, width)];
+}
+
+function put(page: Buffer, place: number, hash: string): void {
+  page.write(hash, place * hashBytes, 'latin1');
+}
+
+function textAt(page: Buffer, place: number): string {
+  return page.toString('latin1', place * hashBytes, (place + 1) * hashBytes);
+}
+
+function isEqualAt(page: Buffer, other: Buffer, place: number): boolean {
+  const [start, end] = [place * hashBytes, (place + 1) * hashBytes];
+  return page.compare(other, start, end, start, end) === 0;
+}
+
+function pageOver(leaves: Buffer): Buffer {
+  const page = Buffer.alloc(pageBytes);
+  leaves.copy(page, firstLeaf * hashBytes);
+  hashAgain(page, 2 ** middlesPerPage - 1);
+  return page;
+}
+
+/** The pages of the tree of nothing: all nodes of one level are equal, and so are all pages but the first. */
+const emptyPages: Pages = (() => {
+  const pageOverEqual = (leaf: string): Buffer => pageOver(Buffer.from(leaf.repeat(nodesPerStep), 'latin1'));
+  const page = pageOverEqual(hashOfBucket([]));
+  return [pageOverEqual(textAt(page, 0)), ...Array.from({ length: nodesPerStep }, () => page)];
+})();

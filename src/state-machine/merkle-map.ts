@@ -2,12 +2,6 @@ import { invariant } from '../pbft/invariant.js';
 import { digest, type Digest } from '../pbft/types.js';
 import { bucketCount, bucketOf, hashOfBucket, HashTree, TreeView, type Pages } from './hash-tree.js';
 
-/**
- * Items that were written over, and besides buckets, that may wait for the digest to be hashed: what is written again and again is hashed
- * once for each checkpoint, and no checkpoint has more than these to hash, some 3 ms.
- */
-const unhashedByDefault = 1024;
-
 /** An item that was written over, and is not in its bucket yet. */
 interface Overwriting<I extends Item> {
   readonly bucket: number;
@@ -43,15 +37,12 @@ export class MerkleMap<I extends Item> {
   private readonly tree = new HashTree();
   /** Buckets that were written since they were last hashed, the first written first, */
   private readonly dirty = new Set<number>();
-  /** and hashes of buckets that are not in the tree yet. */
-  private readonly hashed = new Map<number, string>();
+  /** and how many were hashed since the last digest. */
+  private hashedSinceDigest = 0;
   /** Those that are still needed, the oldest first. */
   private readonly snapshots: MerkleSnapshot<I>[] = [];
   private bytesHeld = 0;
   private count = 0;
-
-  /** @param unhashedMax items that were written over, and buckets, that may wait for the digest to be hashed */
-  constructor(private readonly unhashedMax = unhashedByDefault) {}
 
   /** Bytes of all items. */
   get bytes(): number {
@@ -65,7 +56,7 @@ export class MerkleMap<I extends Item> {
 
   /** So many buckets at most were written since the last digest: what the next one costs. */
   get changedBuckets(): number {
-    return this.overwritten.size + this.dirty.size + this.hashed.size;
+    return this.overwritten.size + this.dirty.size + this.hashedSinceDigest;
   }
 
   get(key: string): I | undefined {
@@ -124,18 +115,18 @@ export class MerkleMap<I extends Item> {
   }
 
   /**
-   * Hashes items and buckets that were written longest ago until few are left. Called once batches were executed, it leaves to `digest` these
-   * few, and the nodes above all of them, most of which several buckets share.
+   * Hashes what was written longest ago, until no more than so many items that were written over, and so many buckets, are left to `digest`, with
+   * the nodes above all buckets: at most 1,161, for a millisecond.
    */
-  hashAhead(): void {
-    this.hashAllBut(this.unhashedMax);
+  hashAhead(left: number): void {
+    this.hashAllBut(left);
   }
 
   /** The root over all buckets. Costs about the number of items in the buckets written since they were last hashed. */
   digest(): Digest {
     this.hashAllBut(0);
-    this.tree.update(this.hashed);
-    this.hashed.clear();
+    this.tree.settle();
+    this.hashedSinceDigest = 0;
     return digest(this.tree.root.toString('hex'));
   }
 
@@ -190,7 +181,8 @@ export class MerkleMap<I extends Item> {
     this.putIntoBucketsAllBut(left);
     for (const bucket of this.dirty) {
       if (this.dirty.size <= left) return;
-      this.hashed.set(bucket, hashOfBucket(this.bucket(bucket)));
+      this.tree.put(bucket, hashOfBucket(this.bucket(bucket)));
+      this.hashedSinceDigest++;
       this.dirty.delete(bucket);
     }
   }

@@ -404,7 +404,9 @@ def verify_receipt(data, membership):
 
 # ------------------------------------------------------------------------------------ the proof of state
 
-LEVELS = 14
+PLACE_BITS = 14
+WIDTHS = (16, 8, 16, 8)
+PATH_LENGTH = sum(width - 1 for width in WIDTHS)
 ENTRIES_MAX = 65536
 
 
@@ -468,8 +470,8 @@ def verify_state_proof(data, membership):
     demand(len(roots) == 2, "malformed")
     signatures = read_signatures(form, signatures, 64)
     hashes = [form.hex(one) for one in form.array(hashes, ENTRIES_MAX)]
-    path = [form.hex(node) for node in form.array(path, LEVELS)]
-    demand(len(path) == LEVELS, "malformed")
+    path = [form.hex(node) for node in form.array(path, PATH_LENGTH)]
+    demand(len(path) == PATH_LENGTH, "malformed")
     if not found:
         before, after = (read_neighbour(form, one) for one in form.object(shown, ["before", "after"]))
 
@@ -479,11 +481,13 @@ def verify_state_proof(data, membership):
         demand(entry_hash((key, shown)) in hashes, "wrong-value")
     else:
         check_absence(key, hashes, before, after)
-    i = int.from_bytes(sha256(key.encode("utf-8"))[:2], "big") >> (16 - LEVELS)
+    i = int.from_bytes(sha256(key.encode("utf-8"))[:2], "big") >> (16 - PLACE_BITS)
     r = sha256(b"\0", *hashes)
-    for node in path:
-        r = sha256(b"\1", node, r) if i % 2 == 1 else sha256(b"\1", r, node)
-        i //= 2
+    for width in WIDTHS:
+        nodes, path = path[: width - 1], path[width - 1 :]
+        nodes.insert(i % width, r)
+        r = sha256(b"\1", *nodes)
+        i //= width
     demand(r == roots[0], "wrong-value")
     digest = sha256(domain("quorate/1/checkpoint"), unsigned(sequence, 8), unsigned(time, 8), *roots)
     statement = domain("quorate/1") + membership.digest + unsigned(epoch, 8) + unsigned(6, 1)

@@ -42,9 +42,9 @@ function digestByDefinition(content: ReadonlyMap<string, Json>): string {
     entries.sort((a, b) => (a.key < b.key ? -1 : 1));
     return sha256(Buffer.from([0]), ...entries.map((entry) => entry.hash));
   });
-  while (level.length > 1) {
-    level = level.flatMap((node, index) => {
-      return index % 2 === 0 ? [sha256(Buffer.from([1]), node, level[index + 1] ?? Buffer.alloc(0))] : [];
+  for (const width of [16, 8, 16, 8]) {
+    level = Array.from({ length: level.length / width }, (_, index) => {
+      return sha256(Buffer.from([1]), ...level.slice(index * width, (index + 1) * width));
     });
   }
   return level[0]?.toString('hex') ?? '';
