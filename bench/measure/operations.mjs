@@ -1,5 +1,5 @@
 /** Keys that the operations go round, unless a workload says otherwise. */
-const KEYS = 1000;
+export const KEYS = 1000;
 
 /**
  * An endless supply of operations of the key-value service, each of which writes a value.

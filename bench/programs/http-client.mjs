@@ -2,21 +2,36 @@
 import { performance } from 'node:perf_hooks';
 import { Meter } from '../measure/meter.mjs';
 import { openLoop } from '../measure/open-loop.mjs';
-import { operations } from '../measure/operations.mjs';
+import { KEYS, operations } from '../measure/operations.mjs';
 import { answer } from '../processes/answering.mjs';
-import { HttpConnection } from '../processes/http-connection.mjs';
+import { HttpConnection, postOf } from '../processes/http-connection.mjs';
 
 const RECONNECT_MS = 20;
 const { url } = JSON.parse(process.argv[2]);
 const target = new URL(url);
 const meter = new Meter();
-let connections = [];
+const connections = new Set();
 let stopLoop = () => undefined;
 let isStopping = false;
-let under = [];
+let underWay = 0;
+let onIdle = () => undefined;
 
-function reopened(connection) {
-  return connection.isOpen ? connection : new HttpConnection(target);
+/** The requests that go round, made beforehand. */
+function postsOf(operationBytes) {
+  const operation = operations({ operationBytes });
+  const posts = Array.from({ length: KEYS }, () => postOf(url, JSON.stringify({ operation: operation() })));
+  let sent = 0;
+  return () => posts[sent++ % KEYS];
+}
+
+function send(connection, request, startedAt, onAnswer) {
+  underWay++;
+  connection.send(request, (reply) => {
+    count(reply, startedAt);
+    underWay--;
+    onAnswer(reply);
+    if (underWay === 0) onIdle();
+  });
 }
 
 function count({ status, hasRetryAfter }, startedAt) {
@@ -25,44 +40,46 @@ function count({ status, hasRetryAfter }, startedAt) {
   else meter.failed(status === 0 ? 'broken' : String(status));
 }
 
-/** Each connection sends its next request when the last one is answered. */
-async function closedLoop(index, next) {
-  while (!isStopping) {
-    connections[index] = reopened(connections[index]);
-    const startedAt = performance.now();
-    const reply = await connections[index].post(next());
-    count(reply, startedAt);
-    if (reply.status !== 200 && reply.status !== 201) await new Promise((resolve) => setTimeout(resolve, RECONNECT_MS));
-  }
+/** The connection, or a new one in its place: a server may close what lies idle. */
+function opened(last) {
+  if (last?.isOpen === true) return last;
+  connections.delete(last);
+  const connection = new HttpConnection(target);
+  connections.add(connection);
+  return connection;
 }
 
-/** Sends at a rate over whichever connection is free. What finds none is counted as not offered. */
-function openLoopAt(perSecond, next) {
-  const free = [...connections];
+/** Sends its next request when the last one is answered. */
+function closedLoop(next, last) {
+  if (isStopping) return;
+  const connection = opened(last);
+  send(connection, next(), performance.now(), ({ status }) => {
+    if (status === 200 || status === 201) closedLoop(next, connection);
+    else setTimeout(closedLoop, RECONNECT_MS, next, connection);
+  });
+}
+
+/** Sends at a rate over whichever connection is free, or one more of at most so many. What finds none is counted as not offered. */
+function openLoopAt(perSecond, next, connectionsMax) {
+  const free = [];
   stopLoop = openLoop(perSecond, (dueAt) => {
     const last = free.pop();
-    if (last === undefined) {
+    if (last === undefined && connections.size >= connectionsMax) {
       meter.failed('not-offered');
       return;
     }
-    const connection = reopened(last); // a server may close what lies idle
-    const reply = connection.post(next()).then((settled) => {
-      count(settled, dueAt);
-      free.push(reopened(connection));
-    });
-    under.push(reply);
-    if (under.length > 2 * connections.length) under = under.slice(-connections.length);
+    const connection = opened(last);
+    send(connection, next(), dueAt, () => free.push(connection));
   });
 }
 
 answer({
   start({ outstanding, operationBytes, ratePerSecond }) {
     isStopping = false;
-    const operation = operations({ operationBytes });
-    const next = () => JSON.stringify({ operation: operation() });
-    connections = Array.from({ length: outstanding }, () => new HttpConnection(target));
-    if (ratePerSecond === undefined) under = connections.map((_, index) => closedLoop(index, next));
-    else openLoopAt(ratePerSecond, next);
+    const next = postsOf(operationBytes);
+    connections.clear();
+    if (ratePerSecond !== undefined) openLoopAt(ratePerSecond, next, outstanding);
+    else for (let index = 0; index < outstanding; index++) closedLoop(next);
   },
   mark: () => meter.mark(),
   take: () => meter.take(),
@@ -70,8 +87,7 @@ answer({
     isStopping = true;
     stopLoop();
     stopLoop = () => undefined;
-    await Promise.all(under);
-    under = [];
+    if (underWay > 0) await new Promise((resolve) => (onIdle = resolve));
     for (const connection of connections) connection.close();
   },
 });

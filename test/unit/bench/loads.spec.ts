@@ -10,8 +10,13 @@ interface Answer {
   readonly hasRetryAfter: boolean;
 }
 
-const { HttpConnection } = await benchModule<{
-  HttpConnection: new (url: URL) => { readonly isOpen: boolean; post(body: string): Promise<Answer>; close(): void };
+const { HttpConnection, postOf } = await benchModule<{
+  HttpConnection: new (url: URL) => {
+    readonly isOpen: boolean;
+    send(request: Buffer, settle: (answer: Answer) => void): void;
+    close(): void;
+  };
+  postOf(url: URL, json: string): Buffer;
 }>('processes/http-connection.mjs');
 const { GrpcConnection } = await benchModule<{
   GrpcConnection: new (to: object) => { call(message: Buffer): Promise<boolean>; close(): void };
@@ -40,9 +45,11 @@ async function listening(server: NetServer): Promise<number> {
 
 describe('an HTTP connection', () => {
   const connectTo = async (server: Server) => {
-    const connection = new HttpConnection(new URL(`http://127.0.0.1:${String(await listening(server))}/v1/requests`));
+    const url = new URL(`http://127.0.0.1:${String(await listening(server))}/v1/requests`);
+    const connection = new HttpConnection(url);
     ends.push(() => connection.close());
-    return connection;
+    const post = (json: string) => new Promise((settle) => connection.send(postOf(url, json), settle));
+    return { connection, post };
   };
 
   it('posts one request after the other on one connection', async () => {
@@ -56,9 +63,9 @@ describe('an HTTP connection', () => {
     });
     let connections = 0;
     server.on('connection', () => connections++);
-    const connection = await connectTo(server);
-    expect(await connection.post('{"a":"ä"}')).toEqual({ status: 200, hasRetryAfter: false });
-    expect(await connection.post('{"b":2}')).toEqual({ status: 200, hasRetryAfter: false });
+    const { post } = await connectTo(server);
+    expect(await post('{"a":"ä"}')).toEqual({ status: 200, hasRetryAfter: false });
+    expect(await post('{"b":2}')).toEqual({ status: 200, hasRetryAfter: false });
     const head = 'POST /v1/requests application/json';
     expect(seen).toEqual([`${head} {"a":"ä"}`, `${head} {"b":2}`]);
     expect(connections).toBe(1);
@@ -70,9 +77,9 @@ describe('an HTTP connection', () => {
       if (count++ > 0) request.socket.destroy();
       else response.writeHead(429, { 'retry-after': '1', 'content-length': 0 }).end();
     });
-    const connection = await connectTo(server);
-    expect(await connection.post('{}')).toEqual({ status: 429, hasRetryAfter: true });
-    expect(await connection.post('{}')).toEqual({ status: 0, hasRetryAfter: false });
+    const { connection, post } = await connectTo(server);
+    expect(await post('{}')).toEqual({ status: 429, hasRetryAfter: true });
+    expect(await post('{}')).toEqual({ status: 0, hasRetryAfter: false });
     expect(connection.isOpen).toBe(false);
   });
 });
