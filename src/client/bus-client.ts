@@ -29,6 +29,7 @@ import { ReplyReader } from './reply-reader.js';
 import { keyedTimestamp } from '../wire/bundle.js';
 import { Submission } from './submission.js';
 import { Submissions } from './submissions.js';
+import { TurnEnd } from './turn-end.js';
 
 /** How often deadlines and re-sending are looked at, milliseconds. */
 export const clientTickMs = 25;
@@ -69,6 +70,8 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   private readonly opener: Opener;
   private readonly sealer: Sealer;
   private readonly bundler: Bundler;
+  /** What one turn of the event loop submits is signed once and sent together. */
+  private readonly turnEnd: TurnEnd;
   private readonly finder: BatchFinder;
   private readonly prover: ProofFinder;
   private readonly submissions: Submissions;
@@ -78,7 +81,6 @@ export class BusClient implements ClusterClient, SubscriptionListener {
   private readonly reader = new ReplyReader();
   private subscription: Subscription | undefined;
   private isClosing = false;
-  private isFlushDue = false;
   private drained: (() => void) | undefined;
 
   constructor(private readonly options: BusClientOptions) {
@@ -89,7 +91,9 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     this.opener = new Opener(context, options.verifier);
     this.sealer = new Sealer(context, options.signer, gatewaySigner);
     const publish = publisher.publish.bind(publisher);
-    this.bundler = new Bundler({ credential, sealer: this.sealer, publish, reached: () => this.watch.reached() });
+    const bundler = new Bundler({ credential, sealer: this.sealer, publish, reached: () => this.watch.reached() });
+    this.bundler = bundler;
+    this.turnEnd = new TurnEnd((now) => bundler.flush(now), options.now, options.defer);
     const asking = { membership, credential, opener: this.opener, sealer: this.sealer, publish };
     this.finder = new BatchFinder(asking);
     this.prover = new ProofFinder(asking);
@@ -106,6 +110,10 @@ export class BusClient implements ClusterClient, SubscriptionListener {
 
   get inFlight(): number {
     return this.submissions.size;
+  }
+
+  attend(): void {
+    if (this.turnEnd.due()) this.subscription?.lookIn?.();
   }
 
   /** Not an async function: so many requests wait at once that what each of them holds is felt. */
@@ -217,7 +225,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     const submission = new Submission(client, timestamp, bytes, startedAt, deadline, membership, this.onSettled);
     this.submissions.add(submission);
     this.bundler.add(submission);
-    this.scheduleFlush();
+    this.turnEnd.due();
     return submission.promise;
   }
 
@@ -227,7 +235,7 @@ export class BusClient implements ClusterClient, SubscriptionListener {
       this.bundler.onAnswered(this.options.now() - submission.startedAt);
       if (!this.submissions.isOwn(submission)) this.keyed.keep(submission.client, submission.operation, reply);
     }
-    if (this.bundler.isHolding) this.scheduleFlush();
+    if (this.bundler.isHolding) this.turnEnd.due();
     if (this.submissions.size === 0) this.drained?.();
   };
 
@@ -300,16 +308,6 @@ export class BusClient implements ClusterClient, SubscriptionListener {
     if (key === undefined) return { client: this.options.credential.name, timestamp: this.options.timestamps.next() };
     assertIdempotencyKey(key);
     return { client: clientOfKey(key), timestamp: keyedTimestamp };
-  }
-
-  /** Everything that this turn of the event loop submits is signed once and sent together. */
-  private scheduleFlush(): void {
-    if (this.isFlushDue) return;
-    this.isFlushDue = true;
-    (this.options.defer ?? setImmediate)(() => {
-      this.isFlushDue = false;
-      this.bundler.flush(this.options.now());
-    });
   }
 
   private assertOpen(): void {

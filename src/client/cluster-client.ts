@@ -100,6 +100,11 @@ export interface ClusterClient {
   readonly connected: boolean;
   /** Requests that wait for their replies. */
   readonly inFlight: number;
+  /**
+   * To be called for each request of others that comes in, whatever becomes of it: where thousands come in one turn of the event loop, what
+   * the replicas answer is not left to wait for the end of it.
+   */
+  attend(): void;
   /** Takes nothing new, waits for what is in flight (each has its deadline), then lets go of the bus. */
   close(): Promise<void>;
 }

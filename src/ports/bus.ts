@@ -27,6 +27,8 @@ export interface Publication {
 export interface Subscription {
   /** Whether messages can arrive just now. */
   readonly connected: boolean;
+  /** Takes what has arrived by now, instead of when the event loop comes round to it, where that is possible. */
+  lookIn?(): void;
   close(): Promise<void>;
 }
 

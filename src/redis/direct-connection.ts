@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { commandTimeoutMs, Connection } from './connection.js';
+import { lookIn } from './connector.js';
 import { encodeCommands, ErrorReply, ProtocolViolation, RespDecoder, type Command, type Reply } from './resp.js';
 import { within } from './within.js';
 
@@ -84,6 +85,11 @@ export class DirectConnection extends Connection {
   announce(commands: readonly Command[]): Promise<readonly Reply[]> {
     const isFull = (this.stream?.writableLength ?? 0) > unsentBytesMax;
     return isFull ? Promise.reject(new Error('Redis does not take what is sent')) : this.request(commands);
+  }
+
+  /** Takes what has arrived by now, without waiting for the event loop to come round to it. */
+  lookIn(): void {
+    if (this.stream !== undefined) lookIn(this.stream);
   }
 
   /** An answer to something else says that answers are not in their places: such a connection is as good as gone, too. */

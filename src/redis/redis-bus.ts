@@ -42,6 +42,9 @@ export class RedisBus implements Bus {
       get connected() {
         return isSubscribed;
       },
+      lookIn: () => {
+        connection.lookIn();
+      },
       close: async () => {
         isSubscribed = false;
         await connection.close();

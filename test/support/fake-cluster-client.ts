@@ -137,6 +137,8 @@ export class FakeClusterClient implements ClusterClient {
   connected = true;
   readonly inFlight = 0;
   closed = false;
+  /** How often it was attended to. */
+  attended = 0;
   readonly submitted: { operation: Json; options: SubmitOptions | undefined }[] = [];
   readonly queried: { query: Json; consistency: string; deadlineMs: number | undefined }[] = [];
 
@@ -147,6 +149,10 @@ export class FakeClusterClient implements ClusterClient {
     Promise.resolve(sequence <= 42 ? exampleBatch(sequence) : undefined);
   onProve: (key: string) => Promise<StateProof | undefined> = (key) => Promise.resolve(exampleProof(key));
   onStatus: () => ClusterStatus = () => exampleStatus();
+
+  attend(): void {
+    this.attended++;
+  }
 
   submit(operation: Json, options?: SubmitOptions): Promise<Reply> {
     this.submitted.push({ operation, options });

@@ -60,6 +60,10 @@ class Bench {
     this.client.attach({ connected: true, close: () => Promise.resolve() });
   }
 
+  get sentCount(): number {
+    return this.sent.length;
+  }
+
   /** Executes what was sent as one batch. @returns the replies of each replica, as it publishes them */
   execute(resultOf: (index: number) => string = () => '{"ok":true}'): Buffer[] {
     for (const run of this.due.splice(0)) run();
@@ -96,6 +100,35 @@ async function outcome(promise: Promise<unknown>): Promise<unknown> {
   const answer = promise.catch((error: unknown) => (error as { code: string }).code);
   return await Promise.race([answer, settled().then(() => 'none yet')]);
 }
+
+describe('a long turn of the event loop', () => {
+  it('is not left to end before the bus is looked at, and what was submitted in it is sent', () => {
+    let looks = 0;
+    bench.client.attach({ connected: true, close: () => Promise.resolve(), lookIn: () => looks++ });
+    bench.client.attend();
+    void bench.client.submit(put(1));
+    bench.now += 14;
+    bench.client.attend();
+    expect([looks, bench.sentCount]).toEqual([0, 0]);
+    bench.now += 1;
+    bench.client.attend();
+    expect([looks, bench.sentCount]).toEqual([1, 1]);
+    bench.client.attend();
+    expect(looks).toBe(1);
+  });
+
+  it('has no look at the bus from what the bus brings', async () => {
+    let looks = 0;
+    bench.client.attach({ connected: true, close: () => Promise.resolve(), lookIn: () => looks++ });
+    const asked = bench.client.submit(put(1));
+    const replies = bench.execute();
+    void bench.client.submit(put(2)); // gathers until the first is answered
+    bench.now += 15;
+    bench.deliver(...replies);
+    expect(await outcome(asked)).toMatchObject({ result: { ok: true } });
+    expect([looks, bench.sentCount]).toEqual([0, 1]);
+  });
+});
 
 describe('the replies to a batch', () => {
   it.each([[[0, 1]], [[3, 2]], [[1, 1, 1, 3, 0, 2]]])(

@@ -45,6 +45,7 @@ describe('requests in flight', () => {
     const all = Promise.all(Array.from({ length: 20 }, async () => statuses.push(await post(started))));
     await until(() => statuses.length === 16 && gate.arrivals === 4);
     expect(new Set(statuses)).toStrictEqual(new Set([429]));
+    expect(started.client.attended).toBe(20); // refused ones keep nobody from hearing what the replicas answer
     gate.open(exampleReply());
     await all;
     expect(statuses.filter((status) => status === 200)).toHaveLength(4);
