@@ -12,6 +12,8 @@ const target = new URL(url);
 const meter = new Meter();
 const connections = new Set();
 let stopLoop = () => undefined;
+/** Loops that wait to send again, ended by `halt`: the next load would have more connections than it is asked for. */
+const waiting = new Set();
 let isStopping = false;
 let underWay = 0;
 let onIdle = () => undefined;
@@ -54,8 +56,15 @@ function closedLoop(next, last) {
   if (isStopping) return;
   const connection = opened(last);
   send(connection, next(), performance.now(), ({ status }) => {
-    if (status === 200 || status === 201) closedLoop(next, connection);
-    else setTimeout(closedLoop, RECONNECT_MS, next, connection);
+    if (status === 200 || status === 201) {
+      closedLoop(next, connection);
+      return;
+    }
+    const timer = setTimeout(() => {
+      waiting.delete(timer);
+      closedLoop(next, connection);
+    }, RECONNECT_MS);
+    waiting.add(timer);
   });
 }
 
@@ -88,6 +97,8 @@ answer({
     stopLoop();
     stopLoop = () => undefined;
     if (underWay > 0) await new Promise((resolve) => (onIdle = resolve));
+    for (const timer of waiting) clearTimeout(timer);
+    waiting.clear();
     for (const connection of connections) connection.close();
   },
 });

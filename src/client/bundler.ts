@@ -35,7 +35,7 @@ export interface BundlerOptions {
 }
 
 /**
- * Signs what one turn of the event loop submits as one bundle, and sends it to all replicas again until every request
+ * Signs what one turn of the event loop submits, or a part of a long one, as one bundle, and sends it to all replicas again until every request
  * in it has its answer (rule 14). Each bundle costs every replica a signature, and each batch far more: while an answer is near,
  * further requests gather. A request with an idempotency key goes alone: a bundle is ordered whole, and such a
  * request may have been executed long ago.

@@ -64,6 +64,9 @@ export async function createGateway(client: ClusterClient, options: GatewayOptio
   await mountOperator(app, options);
   await app.init();
   adapter.shortcut = new HotRoute(app, edge, filter);
+  adapter.onRequest = () => {
+    client.attend();
+  };
   return new HttpGateway(app, adapter, connections, options);
 }
 

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
-import type { ClusterClient } from '../client/cluster-client.js';
 import { Access } from './access.js';
 import { Admission } from './admission.js';
 import { Connections } from './connections.js';
@@ -9,7 +8,6 @@ import type { Shortcut } from './http-server.js';
 import { JsonBodyPipe } from './json-body.js';
 import { GatewayMetrics } from './metrics.js';
 import { idempotencyKeyOf, OperationPipe } from './operation.js';
-import { CLUSTER_CLIENT } from './options.js';
 import type { ProblemFilter } from './problem.filter.js';
 import { Refusing } from './refusing.js';
 import { RequestsController } from './requests.controller.js';
@@ -27,7 +25,6 @@ type Routed = IncomingMessage & { route: typeof ROUTE };
  * place, nobody is asked who they are.
  */
 export class HotRoute implements Shortcut {
-  readonly #client: ClusterClient;
   readonly #access: Access;
   readonly #admission: Admission;
   readonly #body: JsonBodyPipe;
@@ -42,7 +39,6 @@ export class HotRoute implements Shortcut {
     private readonly edge: Edge,
     private readonly filter: ProblemFilter,
   ) {
-    this.#client = app.get<ClusterClient>(CLUSTER_CLIENT);
     this.#access = app.get(Access);
     this.#admission = app.get(Admission);
     this.#body = app.get(JsonBodyPipe);
@@ -58,7 +54,6 @@ export class HotRoute implements Shortcut {
 
   handle(request: IncomingMessage, response: ServerResponse): void {
     (request as Routed).route = ROUTE;
-    this.#client.attend();
     if (this.#admission.isFull && this.#refusing.takes(request)) {
       this.#refusing.refuse(request, response);
       return;

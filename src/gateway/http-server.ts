@@ -27,6 +27,8 @@ export interface Shortcut {
 /** Nest's Express adapter over a server with limits: Nest passes none on. */
 export class GatewayHttpAdapter extends ExpressAdapter {
   shortcut: Shortcut | undefined;
+  /** Called for each request, before anything else. */
+  onRequest: () => void = () => undefined;
   readonly #options: GatewayOptions;
 
   constructor(options: GatewayOptions) {
@@ -36,6 +38,7 @@ export class GatewayHttpAdapter extends ExpressAdapter {
 
   /** Answers one request, of whichever server. */
   handle(request: IncomingMessage, response: ServerResponse): void {
+    this.onRequest();
     if (this.shortcut?.takes(request) === true) this.shortcut.handle(request, response);
     else this.getInstance<(request: IncomingMessage, response: ServerResponse) => void>()(request, response);
   }

@@ -146,7 +146,7 @@ export interface Application {
   ): { readonly result: Uint8Array; readonly resultDigest: Digest };
   /**
    * A batch is executed, and has changed the reply cache so. What the next checkpoint's digest needs can be done ahead: it is due after so many
-   * further batches.
+   * further batches, with 0 at once.
    */
   afterBatch(replies: ReplyChanges, untilCheckpoint: number): void;
   /**

@@ -57,7 +57,7 @@ function execute(core: Core, place: SequenceNumber, batch: Batch): void {
   core.emit({ kind: 'executed', sequence: place, batch });
   if (!core.isCorrupt) sendReplies(core, { statement: outcome.statement, leaves }, answers);
   const { checkpointInterval } = core.configuration.options;
-  const untilCheckpoint = checkpointInterval - (place % checkpointInterval);
+  const untilCheckpoint = (checkpointInterval - (place % checkpointInterval)) % checkpointInterval;
   core.environment.application.afterBatch(core.clients.takeChanges(), untilCheckpoint);
   checkpointIfDue(core, place);
 }

@@ -84,6 +84,6 @@ function readNow(socket: Socket, buffer: Buffer): number {
   try {
     return readSync(handle.fd, buffer);
   } catch {
-    return 0; // EAGAIN; anything else the event loop is told of, too
+    return 0; // EAGAIN; of anything else the event loop sees at least that it is the end
   }
 }

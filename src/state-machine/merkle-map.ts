@@ -54,7 +54,7 @@ export class MerkleMap<I extends Item> {
     return this.count;
   }
 
-  /** So many buckets at most were written since the last digest: what the next one costs. */
+  /** So many buckets at most were written since the last digest; one that was hashed twice counts twice. */
   get changedBuckets(): number {
     return this.overwritten.size + this.dirty.size + this.hashedSinceDigest;
   }

@@ -25,14 +25,14 @@ export const stateTransferLimits = {
 
 const partsMax = 16;
 const hashBytes = 32;
-/** Hashes that lie one step of 7 levels below a node. */
+/** Hashes that lie one step, of two levels, below a node. */
 const stepBytes = 128 * hashBytes;
 
 /** What is asked about a checkpoint. */
 export type StateQuestion =
   /** What its digest is made of. */
   | { readonly ask: 'head' }
-  /** The hashes seven levels below nodes of a part's tree: of the root, 1, or of nodes of the seventh level, 128 … 255. */
+  /** The hashes two levels below nodes of a part's tree: of the root, 1, or of those two levels below it, 128 … 255. */
   | { readonly ask: 'nodes'; readonly part: number; readonly nodes: readonly number[] }
   /** Buckets of a part: the hashes of all their items, and the items from `offset` on. */
   | { readonly ask: 'buckets'; readonly part: number; readonly from: readonly BucketOffset[] };

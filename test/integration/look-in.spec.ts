@@ -87,6 +87,8 @@ describe('a subscription that is looked into', () => {
     await eventually('the next one is heard in a turn of its own', () => heard.length === 2);
     expect(heard).toEqual(['1 deep, 1 × a', '1 deep, 1 × b']);
     await subscription.close();
+    publish('c', 1);
     subscription.lookIn?.();
+    expect(heard).toHaveLength(2);
   });
 });

@@ -39,6 +39,12 @@ describe('a checkpoint (OSDI §4.3)', () => {
     expect(replica.core.stable).toEqual({ sequence: 0, proof: [] });
   });
 
+  it('is seen to come by the service, which may prepare for it', () => {
+    const application = new RecordingApplication();
+    having(6, { application: () => application });
+    expect(application.untilCheckpoint).toEqual([3, 2, 1, 0, 3, 2]);
+  });
+
   it('becomes stable with q matching ones, the own among them, and not before', () => {
     const { replica, checkpointOf } = having(5);
     replica.receive(checkpointOf(0, 4));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Application } from '../../src/pbft/effects.js';
+import type { Application, ReplyChanges } from '../../src/pbft/effects.js';
 import type { Request } from '../../src/pbft/messages.js';
 import { digest, type Digest, type SequenceNumber } from '../../src/pbft/types.js';
 
@@ -16,6 +16,8 @@ export interface Execution {
 export class RecordingApplication implements Application {
   readonly executions: Execution[] = [];
   state: Digest = digest('nothing');
+  /** What it was told after each batch: how many are left until a checkpoint. */
+  readonly untilCheckpoint: number[] = [];
 
   constructor(private readonly resultOf: (request: Request) => Uint8Array = (request) => request.operation) {}
 
@@ -26,8 +28,9 @@ export class RecordingApplication implements Application {
     return { result, resultDigest: digest(`result ${this.state}`) };
   }
 
-  afterBatch(): void {
-    // Its state is hashed as it goes; replies are not part of it.
+  /** Its state is hashed as it goes; replies are not part of it. */
+  afterBatch(_replies: ReplyChanges, untilCheckpoint: number): void {
+    this.untilCheckpoint.push(untilCheckpoint);
   }
 
   checkpoint(sequence: SequenceNumber): Digest {
