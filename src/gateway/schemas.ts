@@ -3,6 +3,7 @@ import type { AgreedBatch, ClusterStatus } from '../client/cluster-client.js';
 import type { MembershipDocument } from '../crypto/membership.js';
 import type { Reply } from '../crypto/receipt.js';
 import type { StateProof } from '../crypto/state-proof.js';
+import { stateTreeWayLength } from '../crypto/state-tree.js';
 import type { Json } from '../wire/json.js';
 import { REQUEST_STATES, type RequestStatus } from '../queue/async-requests.js';
 import type { Readiness } from './operating.controller.js';
@@ -71,7 +72,7 @@ const stateProofSchema = z.strictObject({
     signatures: z.array(signature).min(1).describe('Of at least q replicas, under CHECKPOINT.'),
   }),
   hashes: z.array(hex32).describe("Of all entries in the key's place of the tree."),
-  path: z.array(hex32).length(14).describe('Beside the way from there to the root.'),
+  path: z.array(hex32).length(stateTreeWayLength).describe('Beside the way from there to the root, from below.'),
   neighbours: z.strictObject({ before: entry.nullable(), after: entry.nullable() }).optional(),
 }) satisfies z.ZodType<StateProof>;
 

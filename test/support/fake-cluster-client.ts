@@ -8,6 +8,7 @@ import type {
 import type { MembershipDocument } from '../../src/crypto/membership.js';
 import type { Reply } from '../../src/crypto/receipt.js';
 import type { StateProof } from '../../src/crypto/state-proof.js';
+import { stateTreeWayLength } from '../../src/crypto/state-tree.js';
 import type { Json } from '../../src/wire/json.js';
 
 const HEX = '0123456789abcdef'.repeat(4);
@@ -65,7 +66,7 @@ export function exampleProof(key: string): StateProof {
       signatures: REPLICAS.slice(0, 3).map((replica) => ({ replica, signature: SIGNATURE })),
     },
     hashes: [HEX],
-    path: Array.from({ length: 14 }, () => HEX),
+    path: Array.from({ length: stateTreeWayLength }, () => HEX),
   };
 }
 
