@@ -119,12 +119,18 @@ export class MerkleMap<I extends Item> {
    * the nodes above all buckets: at most 1,161, for a millisecond.
    */
   hashAhead(left: number): void {
-    this.hashAllBut(left);
+    this.putIntoBucketsAllBut(left);
+    for (const bucket of this.dirty) {
+      if (this.dirty.size <= left) return;
+      this.tree.put(bucket, hashOfBucket(this.bucket(bucket)));
+      this.hashedSinceDigest++;
+      this.dirty.delete(bucket);
+    }
   }
 
   /** The root over all buckets. Costs about the number of items in the buckets written since they were last hashed. */
   digest(): Digest {
-    this.hashAllBut(0);
+    this.hashAhead(0);
     this.tree.settle();
     this.hashedSinceDigest = 0;
     return digest(this.tree.root.toString('hex'));
@@ -175,16 +181,6 @@ export class MerkleMap<I extends Item> {
     const older = this.snapshots[index - 1];
     if (older === undefined) return;
     for (const [bucket, items] of snapshot.kept) if (!older.kept.has(bucket)) older.kept.set(bucket, items);
-  }
-
-  private hashAllBut(left: number): void {
-    this.putIntoBucketsAllBut(left);
-    for (const bucket of this.dirty) {
-      if (this.dirty.size <= left) return;
-      this.tree.put(bucket, hashOfBucket(this.bucket(bucket)));
-      this.hashedSinceDigest++;
-      this.dirty.delete(bucket);
-    }
   }
 
   private putIntoBucketsAllBut(left: number): void {
