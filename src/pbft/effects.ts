@@ -112,8 +112,16 @@ export type Effect =
   | { readonly kind: 'forward'; readonly bundles: readonly RequestBundle[] }
   /** h has moved: what the log holds up to here is no longer needed for agreement. */
   | { readonly kind: 'stable'; readonly checkpoint: StableCheckpoint }
-  /** Ask a peer for the batch with this digest, which the new view orders and we lack (rule 20). */
-  | { readonly kind: 'fetch-batch'; readonly sequence: SequenceNumber; readonly digest: Digest }
+  /**
+   * Ask a peer for the batch with this digest, which the new view orders (rule 20) or the primary has proposed (rule 31), and of which we lack
+   * something: `from` has it; without it, one peer after the other is asked.
+   */
+  | {
+      readonly kind: 'fetch-batch';
+      readonly sequence: SequenceNumber;
+      readonly digest: Digest;
+      readonly from?: ReplicaIndex;
+    }
   /**
    * Get the state with this checkpoint digest, for which at least f+1 replicas vouch: what is between us and it may not
    * be had otherwise (rule 25), or our own state is corrupt (rule 26). Said again until a `state` input brings it.

@@ -42,7 +42,7 @@ function accept(core: Core, message: PhaseMessage): RefusalReason | undefined {
  * A backup accepts a PRE-PREPARE when
  * 1. it is of this view and from its primary, and within the water marks (screened before);
  * 2. no other was accepted for this view and sequence number: a second one is evidence against the primary;
- * 3. its digest is that of the batch that came with it;
+ * 3. its digest is that of the batch that came with it, or that the primary is asked for where the proposal names a bundle which we lack;
  * 4. the batch was first proposed in this view;
  * 5. the batch's time does not go back, nor runs ahead of our clock (rule 11);
  * 6. each bundle is of use, in its client's order, unexpired, and the batch within its limits (rule 10);
@@ -51,25 +51,37 @@ function accept(core: Core, message: PhaseMessage): RefusalReason | undefined {
  *    or not.
  */
 function acceptPrePrepare(core: Core, slot: Slot, message: PrePrepare): RefusalReason | undefined {
-  const { prePrepare } = slot;
-  if (prePrepare !== undefined) {
-    if (prePrepare.digest === message.digest) return 'duplicate';
-    core.emit({ kind: 'evidence', first: prePrepare, second: message });
+  const first = slot.prePrepare ?? slot.lacking;
+  if (first !== undefined) {
+    if (first.digest === message.digest) return 'duplicate';
+    core.emit({ kind: 'evidence', first, second: message });
     core.isPrimaryFaulty = true;
     return 'conflicting-vote';
   }
   if (message.sequence <= core.orderedUpTo) return 'ordered-by-new-view';
-  const { batch } = message;
-  const reason = batch === undefined ? 'digest-mismatch' : judgeProposal(core, message, batch);
-  if (reason !== undefined || batch === undefined) return reason;
-  const kind = message.replica === core.self ? 'pre-prepare' : 'prepare';
+  const { batch, sequence: place, digest, replica } = message;
+  if (batch === undefined) {
+    slot.lacking = message;
+    core.emit({ kind: 'fetch-batch', sequence: place, digest, from: replica });
+    return undefined;
+  }
+  const reason = judgeProposal(core, message, batch);
+  if (reason !== undefined) return reason;
+  const kind = replica === core.self ? 'pre-prepare' : 'prepare';
   if (!maySay(core, kind, message)) return 'may-have-voted';
   slot.prePrepare = message;
   slot.keep(batch);
-  core.requests.order(batch, message.sequence, core.ticks);
+  core.requests.order(batch, place, core.ticks);
   core.emit({ kind: 'persist', message });
   advance(core, slot);
   return undefined;
+}
+
+/** The batch of a proposal that named a bundle which we lacked has come: it is judged like any. */
+export function onLackingBatch(core: Core, slot: Slot, proposal: PrePrepare, batch: Batch): void {
+  slot.lacking = undefined;
+  proposal.batch = batch;
+  onPhaseMessage(core, proposal);
 }
 
 function judgeProposal(

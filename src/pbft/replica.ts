@@ -93,7 +93,7 @@ export class Replica {
     if (isPrepared && header.kind === 'prepare' && slot.prePrepare?.digest === header.digest) return 'not-needed';
     const first =
       header.kind === 'pre-prepare'
-        ? slot.prePrepare
+        ? (slot.prePrepare ?? slot.lacking)
         : (header.kind === 'prepare' ? slot.prepares : slot.commits).get(header.replica);
     return first?.digest === header.digest ? 'duplicate' : undefined;
   }
@@ -170,10 +170,11 @@ export class Replica {
     return this.core.log.get(place)?.prepared;
   }
 
-  /** Whether the view orders the batch with this digest at `place`, and we lack it. */
+  /** Whether the view orders the batch with this digest at `place`, or its primary has proposed it there, and we lack it. */
   wantsBatch(place: SequenceNumber, digest: Digest): boolean {
-    const prePrepare = this.core.log.get(place)?.prePrepare;
-    return prePrepare?.digest === digest && prePrepare.batch === undefined;
+    const slot = this.core.log.get(place);
+    const lacking = slot?.lacking ?? slot?.prePrepare;
+    return lacking?.digest === digest && lacking.batch === undefined;
   }
 
   /** The batch with this digest at `place`, while it is needed for agreement. */

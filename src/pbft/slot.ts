@@ -22,6 +22,8 @@ const batchesMax = 8;
  */
 export class Slot {
   prePrepare: PrePrepare | undefined;
+  /** A proposal of this view that names a bundle which we lack: judged, and binding, only once its batch has come (rule 31). */
+  lacking: PrePrepare | undefined;
   prepares = new Map<ReplicaIndex, Prepare>();
   commits = new Map<ReplicaIndex, Commit>();
   /** Committed-local was reached in the current view. */
@@ -76,6 +78,7 @@ export class Slot {
   /** A new view begins: its votes are counted anew; what was prepared and committed stays. */
   enterView(): void {
     this.prePrepare = undefined;
+    this.lacking = undefined;
     this.prepares = new Map();
     this.commits = new Map();
     this.isDone = false;

@@ -2,7 +2,7 @@ import { isSoundNewView, isSoundViewChange, planNewView } from './certificates.j
 import { learnCheckpoint } from './checkpointing.js';
 import type { Core } from './core.js';
 import type { Batch, NewView, PreparedCertificate, PrePrepare, ViewChange } from './messages.js';
-import { advance } from './normal-case.js';
+import { advance, onLackingBatch } from './normal-case.js';
 import { primaryOf } from './quorum.js';
 import { view, type ReplicaIndex, type SequenceNumber, type View } from './types.js';
 
@@ -177,6 +177,7 @@ export function lastOrdered(core: Core, { viewChanges }: NewView): SequenceNumbe
 export function onBatch(core: Core, place: SequenceNumber, batch: Batch): void {
   const slot = core.log.get(place);
   const prePrepare = slot?.prePrepare;
+  if (slot?.lacking?.digest === batch.digest) return onLackingBatch(core, slot, slot.lacking, batch);
   if (slot === undefined || prePrepare?.digest !== batch.digest || prePrepare.batch !== undefined) {
     return core.emit({ kind: 'refused', reason: 'duplicate' });
   }
@@ -188,7 +189,7 @@ export function onBatch(core: Core, place: SequenceNumber, batch: Batch): void {
 }
 
 /**
- * Asks again for batches that the view orders and that nobody has sent yet; and takes what it orders beyond where our
+ * Asks again for batches that the view orders, or its primary has proposed, and that nobody has sent yet; and takes what it orders beyond where our
  * window was when we entered it.
  */
 export function fetchMissing(core: Core): void {
@@ -196,9 +197,9 @@ export function fetchMissing(core: Core): void {
     const { sequence: place } = prePrepare;
     if (place > core.lastExecuted && core.log.get(place)?.prePrepare === undefined) acceptCarriedOver(core, prePrepare);
   }
-  for (const { sequence, prePrepare } of core.log.values()) {
-    if (prePrepare === undefined || prePrepare.batch !== undefined || sequence <= core.lastExecuted) continue;
-    core.emit({ kind: 'fetch-batch', sequence, digest: prePrepare.digest });
+  for (const { sequence, prePrepare, lacking = prePrepare } of core.log.values()) {
+    if (lacking === undefined || lacking.batch !== undefined || sequence <= core.lastExecuted) continue;
+    core.emit({ kind: 'fetch-batch', sequence, digest: lacking.digest });
   }
 }
 

@@ -1,15 +1,16 @@
+import { limits } from '../pbft/configuration.js';
 import type { Batch, RequestBundle } from '../pbft/messages.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { view, type Digest } from '../pbft/types.js';
 import { decodeBundleBody, letGoOfRequests, maySpeakFor } from '../wire/bundle.js';
 import type { Opener } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
-import { decodeBatch, digestOfBatchBytes, encodeBatch } from '../wire/phase.js';
+import { decodeBatch, decodeProposal, digestOfBatchBytes, encodeBatch, isBundleName } from '../wire/phase.js';
 import { Recent } from '../wire/recent.js';
 
-/** Verified bundles that are remembered at most, so that a PRE-PREPARE does not verify what the request channel brought. */
-const bundlesMax = 2048;
-const bundleBytesMax = 16 * 1024 * 1024;
+/** Verified bundles that are remembered at most: a PRE-PREPARE only names what the request channel brought. */
+const bundlesMax = limits.waitingBundlesMax;
+const bundleBytesMax = limits.waitingBytesMax;
 
 /** The batch without requests, as every replica makes it (paper §4.4). */
 export const nullBatch: Batch = {
@@ -27,7 +28,7 @@ export interface BatchBookOptions {
 
 /** Makes bundles and batches out of verified bytes, and knows the bytes of each. */
 export class BatchBook {
-  private readonly frames = new WeakMap<RequestBundle, Buffer>();
+  private readonly frames = new WeakMap<RequestBundle, Pick<Frame, 'bytes' | 'signature'>>();
   /** By their signatures, as Latin-1. */
   private readonly bundles = new Recent<RequestBundle>(bundlesMax, bundleBytesMax);
 
@@ -56,14 +57,36 @@ export class BatchBook {
 
   /** The frame that a bundle came in. */
   frameOf(bundle: RequestBundle): Buffer {
-    const frame = this.frames.get(bundle);
-    if (frame === undefined) throw new Error('a bundle without bytes');
-    return frame;
+    return this.known(bundle).bytes;
   }
 
-  /** A batch of which every bundle is verified; `digest` is that of its bytes, where it is known. */
-  verified(bytes: Buffer, digest?: Digest): Batch | RefusalReason {
-    return decoded(() => decodeBatch(bytes, (frame) => this.bundle(frame), digest));
+  /**
+   * The batch with this digest out of what came with its PRE-PREPARE, every bundle verified; `undefined` where that names a bundle which we
+   * lack. Nothing is verified that the primary has not signed for.
+   */
+  proposed(attachment: Buffer, agreed: Digest): Batch | RefusalReason | undefined {
+    const proposal = decoded(() => decodeProposal(attachment));
+    if (proposal === 'malformed-frame') return proposal;
+    const found: (RequestBundle | Buffer)[] = [];
+    for (const item of proposal.bundles) {
+      const bundle = isBundleName(item) ? this.bundles.get(item.toString('latin1')) : item;
+      if (bundle === undefined) return undefined;
+      found.push(bundle);
+    }
+    const frames = found.map((bundle) => (Buffer.isBuffer(bundle) ? bundle : this.frameOf(bundle)));
+    if (digestOfBatchBytes(encodeBatch(proposal.view, proposal.time, frames)) !== agreed) return 'digest-mismatch';
+    const bundles: RequestBundle[] = [];
+    for (const item of found) {
+      const bundle = Buffer.isBuffer(item) ? this.bundle(item) : item;
+      if (typeof bundle === 'string') return bundle;
+      bundles.push(bundle);
+    }
+    return { ...proposal, bundles, digest: agreed };
+  }
+
+  /** A batch of which every bundle is verified. */
+  verified(bytes: Buffer): Batch | RefusalReason {
+    return decoded(() => decodeBatch(bytes, (frame) => this.bundle(frame)));
   }
 
   /**
@@ -92,6 +115,15 @@ export class BatchBook {
     );
   }
 
+  /** What goes with its PRE-PREPARE: names, since every replica has the bundles from the gateway. */
+  encodeNames({ view: proposedIn, time, bundles }: Pick<Batch, 'view' | 'time' | 'bundles'>): Buffer {
+    return encodeBatch(
+      proposedIn,
+      time,
+      bundles.map((bundle) => this.known(bundle).signature),
+    );
+  }
+
   digestOf(content: Pick<Batch, 'view' | 'time' | 'bundles'>): Digest {
     return digestOfBatchBytes(this.encode(content));
   }
@@ -100,7 +132,13 @@ export class BatchBook {
     const contents = decoded(() => decodeBundleBody(frame.body, frame.bytes.length));
     if (contents === 'malformed-frame') return contents;
     if (isToBeVerified && !this.options.opener.verify(frame, contents.bundle.digest)) return 'bad-signature';
-    this.frames.set(contents.bundle, frame.bytes);
+    this.frames.set(contents.bundle, frame);
     return contents.bundle;
+  }
+
+  private known(bundle: RequestBundle): Pick<Frame, 'bytes' | 'signature'> {
+    const frame = this.frames.get(bundle);
+    if (frame === undefined) throw new Error('a bundle without bytes');
+    return frame;
   }
 }

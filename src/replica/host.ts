@@ -11,7 +11,7 @@ import {
 } from '../pbft/messages.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { Replica } from '../pbft/replica.js';
-import type { Digest, SequenceNumber } from '../pbft/types.js';
+import type { Digest, ReplicaIndex, SequenceNumber } from '../pbft/types.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
 import type { Outbox, Turn } from '../ports/outbox.js';
@@ -45,8 +45,8 @@ export interface HostOptions {
   readonly logger: Logger;
   /** Told when something happened that no peer can cause: the process must end. */
   readonly onFailure: (error: unknown) => void;
-  /** Asks a peer for a batch that the new view orders. */
-  readonly onBatchWanted: (place: SequenceNumber, wanted: Digest) => void;
+  /** Asks this peer, or one after the other, for a batch that the view orders. */
+  readonly onBatchWanted: (place: SequenceNumber, wanted: Digest, from?: ReplicaIndex) => void;
   /** Told what is stable now, once the core has been told. */
   readonly onStable: (checkpoint: StableCheckpoint) => void;
   /** Asks peers for the state of a checkpoint. */
@@ -178,7 +178,7 @@ export class Host {
         this.persist(effect.message);
         break;
       case 'broadcast':
-        this.turn.publish(effect.message.kind, this.options.book.frameOf(effect.message));
+        this.turn.publish(effect.message.kind, this.options.book.saidAs(effect.message));
         break;
       case 'reply':
         this.reply(effect.gateway, effect.replies.statement, encodeReplyAttachments(effect.replies, effect.items));
@@ -201,7 +201,7 @@ export class Host {
         for (const bundle of effect.bundles) this.turn.publish('request', this.options.batches.frameOf(bundle));
         break;
       case 'fetch-batch':
-        this.options.onBatchWanted(effect.sequence, effect.digest);
+        this.options.onBatchWanted(effect.sequence, effect.digest, effect.from);
         break;
       case 'fetch-state':
         this.options.onStateWanted(effect);

@@ -14,7 +14,7 @@ import type { RefusalReason } from '../pbft/refusal.js';
 import { digest, replicaIndex } from '../pbft/types.js';
 import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
-import { decodePhaseBody, digestOfBatchBytes, encodePhaseBody, type PhaseHeader } from '../wire/phase.js';
+import { decodePhaseBody, encodePhaseBody, type PhaseHeader } from '../wire/phase.js';
 import {
   decodeCertificate,
   decodeCheckpoint,
@@ -56,7 +56,7 @@ export class MessageBook {
 
   constructor(private readonly options: MessageBookOptions) {}
 
-  /** The message as a frame, to be sent or logged; our own are signed here, once. */
+  /** The message as a frame, whole, as it is logged; our own are signed here, once. */
   frameOf(message: ReplicaMessage): Buffer {
     const known = this.last?.message === message ? this.last.frame : this.known.get(message)?.bytes;
     if (known !== undefined) return known;
@@ -72,27 +72,33 @@ export class MessageBook {
     return frame;
   }
 
+  /** The message as a frame to be sent: a PRE-PREPARE names its bundles, which every replica has from the gateway. */
+  saidAs(message: ReplicaMessage): Buffer {
+    if (message.kind !== 'pre-prepare' || message.batch === undefined) return this.frameOf(message);
+    const body = this.bodyOf(message);
+    const names = this.options.batches.encodeNames(message.batch);
+    return this.options.sealer.wrap(message.kind, body, this.signatureOf(message, body), names, message.replica);
+  }
+
   /**
-   * A phase message out of a frame whose signature was verified; a PRE-PREPARE with its batch, if that is attached.
+   * A phase message out of a frame whose signature was verified; a PRE-PREPARE with its batch, unless none is attached, or one that names a
+   * bundle which we lack.
    * @param read what its body says, where the caller has read it
    */
   phaseMessage(frame: Frame, read?: PhaseHeader): PhaseMessage | RefusalReason {
     const header = read ?? headerOf(frame);
     if (typeof header === 'string') return header;
     const { kind } = header;
-    let message: PhaseMessage;
-    if (kind === 'pre-prepare') {
-      // A batch that its primary did not sign for is not worth verifying bundle by bundle.
-      if (frame.attachment.length > 0 && digestOfBatchBytes(frame.attachment) !== header.digest)
-        return 'digest-mismatch';
-      const { batches } = this.options;
-      const batch = frame.attachment.length === 0 ? undefined : batches.verified(frame.attachment, header.digest);
-      if (typeof batch === 'string') return batch;
-      message = { ...header, kind, batch };
-    } else {
-      message = { ...header, kind };
+    if (kind !== 'pre-prepare') {
+      const message: PhaseMessage = { ...header, kind };
+      this.known.set(message, frame);
+      return message;
     }
-    this.known.set(message, frame);
+    const { signature, attachment } = frame;
+    const batch = attachment.length === 0 ? undefined : this.options.batches.proposed(attachment, header.digest);
+    if (typeof batch === 'string') return batch;
+    const message: PhaseMessage = { ...header, kind, batch };
+    this.known.set(message, { signature }); // what is logged holds the bundles, not their names
     return message;
   }
 

@@ -1,7 +1,7 @@
 import { sha256 } from '../crypto/digest.js';
 import type { Configuration } from '../pbft/configuration.js';
 import type { RefusalReason } from '../pbft/refusal.js';
-import { sequence, type Digest, type SequenceNumber } from '../pbft/types.js';
+import { sequence, type Digest, type ReplicaIndex, type SequenceNumber } from '../pbft/types.js';
 import type { Channel, SubscriptionListener } from '../ports/bus.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
@@ -321,12 +321,12 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     return { batch: this.batches.encode(batch), commitFrames: commits.map((commit) => this.book.frameOf(commit)) };
   }
 
-  /** Asks one replica after the other, a new one each time. */
-  private askForBatch(place: SequenceNumber, digest: Digest): void {
+  /** Asks `from`, or else one replica after the other, a new one each time. */
+  private askForBatch(place: SequenceNumber, digest: Digest, from?: ReplicaIndex): void {
     const { n, self } = this.options.configuration;
-    this.batchTarget = (this.batchTarget + 1) % n;
+    if (from === undefined) this.batchTarget = (this.batchTarget + 1) % n;
     if (this.batchTarget === self) this.batchTarget = (this.batchTarget + 1) % n;
-    const body = encodeFetchBatch({ target: this.batchTarget, sequence: place, digest });
+    const body = encodeFetchBatch({ target: from ?? this.batchTarget, sequence: place, digest });
     this.options.outbox.announce(packets('state', [this.sealer.seal('fetch-batch', body)]));
   }
 

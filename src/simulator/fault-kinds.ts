@@ -44,6 +44,7 @@ export const faultKinds = [
   // Byzantine replicas
   'equivocation',
   'other-batch',
+  'false-name',
   'double-vote',
   'prepare-of-primary',
   'proposal-of-backup',

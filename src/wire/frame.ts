@@ -11,8 +11,8 @@ import { kindOf, type Kind } from './kinds.js';
  *     ‖ u32 length ‖ body ‖ 64 bytes signature ‖ u32 length ‖ attachment
  *
  * The signature covers preamble(kind) ‖ body, of a bundle preamble(kind) ‖ SHA-256(body), where the preamble holds the domain tag, the
- * whole genesis digest, the epoch and the kind (rule 6). `signer` only says whose key to try. An attachment (a batch, a list of leaves) is bound
- * by a digest in the body. The eight bytes let a stranger's frame be refused before any cryptography (rule 8).
+ * whole genesis digest, the epoch and the kind (rule 6). `signer` only says whose key to try. An attachment (a batch or names of what is in it, a list
+ * of leaves) is bound by a digest in the body. The eight bytes let a stranger's frame be refused before any cryptography (rule 8).
  */
 export interface Frame {
   readonly kind: Kind;

@@ -2,6 +2,7 @@ import { limits } from '../pbft/configuration.js';
 import type { Batch, PhaseMessage, RequestBundle } from '../pbft/messages.js';
 import { replicaIndex, sequence, view, type Digest, type View } from '../pbft/types.js';
 import { sha256Bytes } from '../crypto/digest.js';
+import { signatureBytes } from '../crypto/ed25519.js';
 import { digest as asDigest } from '../pbft/types.js';
 import { Reader, Writer, demand } from './bytes.js';
 
@@ -42,6 +43,32 @@ export function digestOfBatchBytes(batch: Uint8Array): Digest {
 }
 
 /**
+ * What comes with a PRE-PREPARE on the bus: the batch, with a name in a bundle's place wherever every replica should have the bundle. Its
+ * name is its gateway's signature. No digest is of these bytes: what the primary has signed is that of the whole batch.
+ */
+export interface Proposal extends Pick<Batch, 'view' | 'time'> {
+  /** Each a bundle's frame, or its name. */
+  readonly bundles: readonly Buffer[];
+}
+
+/** Whether it is a bundle's name; a frame is longer. */
+export function isBundleName({ length }: Uint8Array): boolean {
+  return length === signatureBytes;
+}
+
+/** @throws {Malformed} */
+export function decodeProposal(bytes: Buffer): Proposal {
+  const reader = new Reader(bytes);
+  const proposal = {
+    view: view(reader.u64()),
+    time: reader.u64(),
+    bundles: reader.list(limits.batchOperationsMax, () => reader.blob(limits.bundleBytesMax)),
+  };
+  reader.end();
+  return proposal;
+}
+
+/**
  * A batch out of its bytes. `bundleOf` turns a bundle's frame into a verified bundle; `digest` is that of the bytes, where it is known.
  * @throws {Malformed}
  */
@@ -50,16 +77,12 @@ export function decodeBatch<R extends string>(
   bundleOf: (frame: Buffer) => RequestBundle | R,
   digest: Digest = digestOfBatchBytes(bytes),
 ): Batch | R {
-  const reader = new Reader(bytes);
-  const batchView = view(reader.u64());
-  const time = reader.u64();
-  const frames = reader.list(limits.batchOperationsMax, () => reader.blob(limits.bundleBytesMax));
-  reader.end();
+  const { bundles: frames, ...place } = decodeProposal(bytes);
   const bundles: RequestBundle[] = [];
   for (const frame of frames) {
     const bundle = bundleOf(frame);
     if (typeof bundle === 'string') return bundle;
     bundles.push(bundle);
   }
-  return { view: batchView, time, bundles, digest };
+  return { ...place, bundles, digest };
 }

@@ -1,6 +1,7 @@
 import type { Channel } from '../../ports/bus.js';
 import { decoded, decodeFrame, splitPacket, type Frame } from '../../wire/frame.js';
-import { decodePhaseBody, type PhaseHeader } from '../../wire/phase.js';
+import { decodePhaseBody, decodeProposal, encodeBatch, isBundleName, type PhaseHeader } from '../../wire/phase.js';
+import { Recent } from '../../wire/recent.js';
 import { decodeCheckpoint, decodeNewView, decodeViewChange, type ViewChangeBody } from '../../wire/views.js';
 
 /** A payload that somebody has published. */
@@ -25,6 +26,7 @@ interface CheckpointSupport {
 /** What is remembered of each kind: the latest. */
 const heardMax = 300;
 const supportsMax = 64;
+const bundlesMax = 1024;
 
 /** Everything that anybody says, which all Byzantine replicas hear together, whoever it was said to. */
 export class Knowledge {
@@ -35,6 +37,8 @@ export class Knowledge {
   readonly viewChanges = new Map<number, Map<number, Buffer>>();
   /** Frames with bundles of requests. */
   readonly requests: Buffer[] = [];
+  /** The same by their names, and for longer. */
+  private readonly bundles = new Recent<Buffer>(bundlesMax);
   highestView = 0;
   highestPlace = 0;
 
@@ -48,6 +52,10 @@ export class Knowledge {
     const frames = splitPacket(payload);
     if (typeof frames === 'string') return;
     if (channel === 'request') {
+      for (const bytes of frames) {
+        const frame = decodeFrame(bytes, this.genesisDigest);
+        if (typeof frame !== 'string') this.bundles.add(frame.signature.toString('latin1'), bytes);
+      }
       this.requests.push(...frames.slice(0, 1));
       if (this.requests.length > supportsMax) this.requests.splice(0, supportsMax / 2);
       return;
@@ -67,6 +75,18 @@ export class Knowledge {
   /** The proposals that were made last, the youngest last. */
   recent(most: number): Support[] {
     return [...this.supports.values()].slice(-most);
+  }
+
+  /** The batch of a proposal that names bundles, whole; `undefined` if one of them was not heard, or is forgotten. @throws {Malformed} */
+  wholeOf(attachment: Buffer): Buffer | undefined {
+    const { view, time, bundles } = decodeProposal(attachment);
+    const frames: Buffer[] = [];
+    for (const item of bundles) {
+      const frame = isBundleName(item) ? this.bundles.get(item.toString('latin1')) : item;
+      if (frame === undefined) return undefined;
+      frames.push(frame);
+    }
+    return encodeBatch(view, time, frames);
   }
 
   private onFrame(frame: Frame): void {

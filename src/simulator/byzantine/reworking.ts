@@ -1,6 +1,6 @@
 import { sha256 } from '../../crypto/digest.js';
 import { decoded, type Frame } from '../../wire/frame.js';
-import { decodePhaseBody, digestOfBatchBytes, encodeBatch, encodePhaseBody } from '../../wire/phase.js';
+import { decodePhaseBody, decodeProposal, digestOfBatchBytes, encodeBatch, encodePhaseBody } from '../../wire/phase.js';
 import {
   decodeReplyAttachment,
   decodeReplyBody,
@@ -34,8 +34,8 @@ function divided(traitor: Traitor, one: Buffer | undefined, other: Buffer | unde
 function equivocate(frame: Frame, traitor: Traitor): Version | undefined {
   if (frame.kind !== 'pre-prepare' || frame.signer !== traitor.index) return undefined;
   const { view, sequence } = decodePhaseBody('pre-prepare', frame.signer, frame.body);
-  let batch: Buffer = Buffer.from(frame.attachment);
-  if (batch.length <= 2 * timeOffset) return undefined;
+  let batch = traitor.plot.knowledge.wholeOf(frame.attachment);
+  if (batch === undefined) return undefined;
   if (traitor.random.chance(0.5)) {
     batch = encodeBatch(view, Number(batch.readBigUInt64BE(timeOffset)), traitor.plot.bundlesFor('fresh'));
   } else {
@@ -52,6 +52,15 @@ function exchangeBatch(frame: Frame, traitor: Traitor): Version | undefined {
   if (batch.length <= 2 * timeOffset) return undefined;
   batch.writeUInt32BE((batch.readUInt32BE(timeOffset + 4) + 1) >>> 0, timeOffset + 4);
   return divided(traitor, frame.bytes, traitor.sealer.wrap('pre-prepare', frame.body, frame.signature, batch));
+}
+
+/** To some of the others it names a bundle that there is not. */
+function nameNothing(frame: Frame, traitor: Traitor): Version | undefined {
+  if (frame.kind !== 'pre-prepare' || frame.signer !== traitor.index) return undefined;
+  const { view, time, bundles } = decodeProposal(frame.attachment);
+  const names = bundles.map((name) => (traitor.random.chance(0.7) ? scratched(name, traitor) : name));
+  const attachment = encodeBatch(view, time, names);
+  return divided(traitor, frame.bytes, traitor.sealer.wrap('pre-prepare', frame.body, frame.signature, attachment));
 }
 
 /** To some of the others it votes for something else. */
@@ -171,6 +180,7 @@ function delay(frame: Frame, traitor: Traitor): Version | undefined {
 const all: readonly Reworking[] = [
   { kind: 'equivocation', probability: 0.5, rework: equivocate },
   { kind: 'other-batch', probability: 0.3, rework: exchangeBatch },
+  { kind: 'false-name', probability: 0.3, rework: nameNothing },
   { kind: 'slow-primary', probability: 0.7, rework: delay },
   { kind: 'double-vote', probability: 0.3, rework: voteTwice },
   { kind: 'lying-reply', probability: 0.5, rework: lieInReply },

@@ -38,8 +38,8 @@ export const normalCase: readonly Control[] = [
         replace: '',
       },
       {
-        file: 'src/replica/message-book.ts',
-        find: 'if (frame.attachment.length > 0 && digestOfBatchBytes(frame.attachment) !== header.digest)',
+        file: 'src/replica/batch-book.ts',
+        find: 'if (digestOfBatchBytes(encodeBatch(proposal.view, proposal.time, frames)) !== agreed)',
         replace: 'if (false)',
       },
     ],
@@ -93,9 +93,9 @@ export const normalCase: readonly Control[] = [
     edits: [
       {
         file: 'src/pbft/normal-case.ts',
-        find: 'if (prePrepare !== undefined) {',
+        find: 'const first = slot.prePrepare ?? slot.lacking;\n  if (first !== undefined) {',
         replace:
-          'if (prePrepare !== undefined && prePrepare.digest !== message.digest) slot.enterView();\n  else if (prePrepare !== undefined) {',
+          'const first = slot.prePrepare;\n  if (first !== undefined && first.digest !== message.digest) slot.enterView();\n  else if (first !== undefined) {',
       },
       {
         file: 'src/pbft/normal-case.ts',

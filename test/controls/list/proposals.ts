@@ -39,6 +39,36 @@ export const proposals: readonly Control[] = [
     ],
   },
   {
+    name: 'batch of a proposal unjudged when it comes later',
+    rule: 31,
+    scenario: 'a bundle that nobody else has, proposed at a time that no clock shows',
+    edits: [
+      {
+        file: 'src/pbft/normal-case.ts',
+        find: '  onPhaseMessage(core, proposal);',
+        replace:
+          "  slot.prePrepare = proposal;\n  core.emit({ kind: 'persist', message: proposal });\n  advance(core, slot);",
+      },
+    ],
+  },
+  {
+    name: 'batch of a proposal never asked for',
+    rule: 31,
+    scenario: 'a request that two backups never hear',
+    edits: [
+      {
+        file: 'src/pbft/normal-case.ts',
+        find: "core.emit({ kind: 'fetch-batch', sequence: place, digest, from: replica });",
+        replace: '',
+      },
+      {
+        file: 'src/pbft/view-change.ts',
+        find: 'const { sequence, prePrepare, lacking = prePrepare } of',
+        replace: 'const { sequence, prePrepare, prePrepare: lacking } of',
+      },
+    ],
+  },
+  {
     name: 'reads at q equal replies',
     rule: 13,
     scenario: 'a read that most answer who are behind',

@@ -3,10 +3,11 @@ import { sequence, view } from '../../../src/pbft/types.js';
 import type { ScriptedCluster } from '../../../src/simulator/scripted-cluster.js';
 import { decodeBundleBody, encodeBundleBody } from '../../../src/wire/bundle.js';
 import { Sealer } from '../../../src/wire/envelope.js';
-import { decodeFrame, gatewaySigner, splitPacket } from '../../../src/wire/frame.js';
+import { decodeFrame, gatewaySigner, splitPacket, type Frame } from '../../../src/wire/frame.js';
 import { canonicalJsonBytes } from '../../../src/wire/json.js';
 import { digestOfBatchBytes, encodeBatch, encodePhaseBody } from '../../../src/wire/phase.js';
 import { decodeQueryReply, encodeQueryReply } from '../../../src/wire/service.js';
+import { encodeCheckpoint } from '../../../src/wire/views.js';
 import { end, start } from './cluster-kit.js';
 import { must } from './kit.js';
 
@@ -45,6 +46,39 @@ async function propose(bundlesOf: (cluster: ScriptedCluster) => readonly Buffer[
   cluster.say(0, 'pre-prepare', body, { to: [1, 2, 3], attachment });
   await cluster.runFor(20);
   cluster.seat(0).conduct = undefined;
+  await end(cluster);
+}
+
+/** Replica 0, Byzantine, names to all a bundle that it has told nobody, and hands the batch out when it is asked. */
+async function proposeUnheard(offMs: number): Promise<void> {
+  const cluster = await start({ byzantine: [0] });
+  cluster.intercept(0, () => undefined);
+  const frame = bundle(cluster, { timestamp: 1, isMade: true });
+  const { membership } = cluster.cluster.parts.founders;
+  const { signature } = decodeFrame(frame, membership.digest) as Frame;
+  const time = cluster.seat(0).clock + offMs;
+  const whole = encodeBatch(view(0), time, [frame]);
+  const header = { view: view(0), sequence: sequence(1), digest: digestOfBatchBytes(whole) };
+  cluster.say(0, 'pre-prepare', encodePhaseBody(header), {
+    to: [1, 2, 3],
+    attachment: encodeBatch(view(0), time, [signature]),
+  });
+  await cluster.runFor(5);
+  cluster.say(0, 'batch', encodeCheckpoint(header), { to: [1, 2, 3], attachment: whole, channel: 'state' });
+  await cluster.runFor(20);
+  cluster.seat(0).conduct = undefined;
+  await end(cluster);
+}
+
+/** The bus loses what the gateways send to 1 and 2, always. */
+async function askOnlySome(): Promise<void> {
+  const cluster = await start();
+  cluster.lose(({ to, frame }) => (to === 'replica-2' || to === 'replica-3') && frame.kind === 'request');
+  await cluster.submit({ op: 'put', key: 'key', value: 1 });
+  must(
+    'no view is given up for it',
+    [0, 1, 2, 3].every((index) => cluster.core(index).view === 0),
+  );
   await end(cluster);
 }
 
@@ -108,5 +142,7 @@ export const proposals = {
     propose((cluster) => [bundle(cluster, { timestamp: 1, isMade: true })], 3_600_000),
   "a proposal with a client's later request first": () =>
     propose((cluster) => [2, 1].map((timestamp) => bundle(cluster, { timestamp, isMade: true }))),
+  'a bundle that nobody else has, proposed at a time that no clock shows': () => proposeUnheard(3_600_000),
+  'a request that two backups never hear': askOnlySome,
   'a read that most answer who are behind': readFromMostBehind,
 };
