@@ -17,6 +17,7 @@ export function canonicalJson(value: Json): string {
 
 /** What has its keys in order, as all that was parsed from canonical text, JSON.stringify writes whole and fast. */
 function textOf(value: unknown): string {
+  if (typeof value === 'string') return quoted(value);
   return isInOrder(value) ? JSON.stringify(value) : written(value);
 }
 
@@ -55,7 +56,7 @@ function writtenObject(value: object): string {
     const member = (value as Record<string, unknown>)[key];
     if (member === undefined) continue;
     if (members !== '') members += ',';
-    members += `${quoted(key)}:${typeof member === 'string' ? quoted(member) : textOf(member)}`;
+    members += `${quoted(key)}:${textOf(member)}`;
   }
   return `{${members}}`;
 }
