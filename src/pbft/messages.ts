@@ -56,7 +56,7 @@ interface Vote {
 
 export interface PrePrepare extends Vote {
   readonly kind: 'pre-prepare';
-  /** The batch with this digest; `undefined` while only the digest is known, inside view changes. */
+  /** The batch with this digest; `undefined` while only the digest is known: inside view changes, and where we lack a bundle that was named. */
   batch: Batch | undefined;
 }
 

@@ -61,6 +61,7 @@ function acceptPrePrepare(core: Core, slot: Slot, message: PrePrepare): RefusalR
   if (message.sequence <= core.orderedUpTo) return 'ordered-by-new-view';
   const { batch, sequence: place, digest, replica } = message;
   if (batch === undefined) {
+    if (place <= core.lastExecuted) return 'already-executed'; // nobody needs our vote who can have the certificate
     slot.lacking = message;
     core.emit({ kind: 'fetch-batch', sequence: place, digest, from: replica });
     return undefined;

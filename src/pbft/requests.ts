@@ -160,13 +160,14 @@ export class Requests {
     }
   }
 
-  /** Whether the bundle holds a request that is neither executed nor in another batch, so that ordering it is of use. */
+  /** Whether the bundle holds a request that is neither executed nor in an earlier batch, so that ordering it is of use. */
   private hasFresh(bundle: RequestBundle, sequence: SequenceNumber, inBatch: ReadonlyMap<string, number>): boolean {
     return bundle.requests.some((request) => {
       if (this.clients.standing(request) !== 'fresh') return false;
       if (inBatch.get(request.client) === request.timestamp) return false;
+      // A later place does not count: the batch here may be judged late, and is executed before that one.
       const place = this.ordered.get(request);
-      return place === undefined || place === sequence;
+      return place === undefined || place >= sequence;
     });
   }
 

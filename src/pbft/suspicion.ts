@@ -50,7 +50,8 @@ function tickView(core: Core, oldest: number, patience: number): void {
 
 /** Whether a request waits that the primary could order now. Load alone never looks so: then instances are under way. */
 function isIdle(core: Core, oldest: number): boolean {
-  return oldest > 0 && core.log.get(sequence(core.lastExecuted + 1))?.prePrepare === undefined;
+  const slot = core.log.get(sequence(core.lastExecuted + 1));
+  return oldest > 0 && slot?.prePrepare === undefined && slot?.lacking === undefined;
 }
 
 function tickViewChange(core: Core): void {

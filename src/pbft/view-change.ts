@@ -173,7 +173,7 @@ export function lastOrdered(core: Core, { viewChanges }: NewView): SequenceNumbe
   return order.at(-1)?.sequence ?? stable.sequence;
 }
 
-/** A batch that the view orders and that we lacked has come. */
+/** A batch that the view orders, or its primary has proposed, and that we lacked has come. */
 export function onBatch(core: Core, place: SequenceNumber, batch: Batch): void {
   const slot = core.log.get(place);
   const prePrepare = slot?.prePrepare;
@@ -188,6 +188,9 @@ export function onBatch(core: Core, place: SequenceNumber, batch: Batch): void {
   advance(core, slot);
 }
 
+/** Batches that are asked for again at once: as many as a peer looks into in a tick. */
+const askedAtOnceMax = 64;
+
 /**
  * Asks again for batches that the view orders, or its primary has proposed, and that nobody has sent yet; and takes what it orders beyond where our
  * window was when we entered it.
@@ -197,8 +200,10 @@ export function fetchMissing(core: Core): void {
     const { sequence: place } = prePrepare;
     if (place > core.lastExecuted && core.log.get(place)?.prePrepare === undefined) acceptCarriedOver(core, prePrepare);
   }
+  let asked = 0;
   for (const { sequence, prePrepare, lacking = prePrepare } of core.log.values()) {
     if (lacking === undefined || lacking.batch !== undefined || sequence <= core.lastExecuted) continue;
+    if (++asked > askedAtOnceMax) return;
     core.emit({ kind: 'fetch-batch', sequence, digest: lacking.digest });
   }
 }

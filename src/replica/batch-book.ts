@@ -8,9 +8,12 @@ import { decoded, type Frame } from '../wire/frame.js';
 import { decodeBatch, decodeProposal, digestOfBatchBytes, encodeBatch, isBundleName } from '../wire/phase.js';
 import { Recent } from '../wire/recent.js';
 
-/** Verified bundles that are remembered at most: a PRE-PREPARE only names what the request channel brought. */
-const bundlesMax = limits.waitingBundlesMax;
-const bundleBytesMax = limits.waitingBytesMax;
+/**
+ * Verified bundles that are remembered at most, since a PRE-PREPARE only names what the request channel brought. At least half of it is: as
+ * many as may wait at the primary.
+ */
+const bundlesMax = 2 * limits.waitingBundlesMax;
+const bundleBytesMax = 2 * limits.waitingBytesMax;
 
 /** The batch without requests, as every replica makes it (paper §4.4). */
 export const nullBatch: Batch = {
@@ -39,11 +42,16 @@ export class BatchBook {
    * operations are ones that the state machine takes (rule 9).
    */
   bundle(bytes: Buffer): RequestBundle | RefusalReason {
+    // No batch that holds it whole could be read, in a log or a certificate, though its name were agreed on.
+    if (bytes.length > limits.bundleBytesMax) return 'oversized-frame';
     const frame = this.options.opener.openInner(bytes, 'request');
     if (typeof frame === 'string') return frame;
     const id = frame.signature.toString('latin1');
     const known = this.bundles.get(id);
-    if (known !== undefined && this.frameOf(known).equals(bytes)) return known;
+    if (known !== undefined && this.frameOf(known).equals(bytes)) {
+      this.bundles.add(id, known, known.size); // among the youngest again: it still waits
+      return known;
+    }
     const bundle = this.decodeBundle(frame, true);
     if (typeof bundle === 'string') return bundle;
     if (!bundle.requests.every(({ client }) => maySpeakFor(bundle.gateway, client))) return 'foreign-client';
@@ -61,8 +69,8 @@ export class BatchBook {
   }
 
   /**
-   * The batch with this digest out of what came with its PRE-PREPARE, every bundle verified; `undefined` where that names a bundle which we
-   * lack. Nothing is verified that the primary has not signed for.
+   * The batch with this digest, every bundle verified, out of what came with its PRE-PREPARE or in answer to a FETCH-BATCH; `undefined` where
+   * that names a bundle which we lack. No bundle is verified that the digest, which the primary has signed for, is not of.
    */
   proposed(attachment: Buffer, agreed: Digest): Batch | RefusalReason | undefined {
     const proposal = decoded(() => decodeProposal(attachment));
@@ -74,6 +82,8 @@ export class BatchBook {
       found.push(bundle);
     }
     const frames = found.map((bundle) => (Buffer.isBuffer(bundle) ? bundle : this.frameOf(bundle)));
+    // A name is short, and may be said again and again: what no backup would prepare is not put together to be hashed.
+    if (frames.reduce((bytes, { length }) => bytes + length, 0) > limits.batchBytesMax) return 'batch-too-large';
     if (digestOfBatchBytes(encodeBatch(proposal.view, proposal.time, frames)) !== agreed) return 'digest-mismatch';
     const bundles: RequestBundle[] = [];
     for (const item of found) {
@@ -82,11 +92,6 @@ export class BatchBook {
       bundles.push(bundle);
     }
     return { ...proposal, bundles, digest: agreed };
-  }
-
-  /** A batch of which every bundle is verified. */
-  verified(bytes: Buffer): Batch | RefusalReason {
-    return decoded(() => decodeBatch(bytes, (frame) => this.bundle(frame)));
   }
 
   /**
@@ -132,7 +137,7 @@ export class BatchBook {
     const contents = decoded(() => decodeBundleBody(frame.body, frame.bytes.length));
     if (contents === 'malformed-frame') return contents;
     if (isToBeVerified && !this.options.opener.verify(frame, contents.bundle.digest)) return 'bad-signature';
-    this.frames.set(contents.bundle, frame);
+    this.frames.set(contents.bundle, { bytes: frame.bytes, signature: frame.signature });
     return contents.bundle;
   }
 

@@ -45,7 +45,7 @@ export interface HostOptions {
   readonly logger: Logger;
   /** Told when something happened that no peer can cause: the process must end. */
   readonly onFailure: (error: unknown) => void;
-  /** Asks this peer, or one after the other, for a batch that the view orders. */
+  /** Asks this peer, or one after the other, for a batch of which we lack something. */
   readonly onBatchWanted: (place: SequenceNumber, wanted: Digest, from?: ReplicaIndex) => void;
   /** Told what is stable now, once the core has been told. */
   readonly onStable: (checkpoint: StableCheckpoint) => void;

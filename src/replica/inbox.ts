@@ -168,9 +168,9 @@ export class Inbox {
     if (body === 'malformed-frame') return body;
     if (!host.replica.wantsBatch(body.sequence, body.digest)) return 'duplicate';
     if (!opener.verify(frame)) return 'bad-signature';
-    const batch = batches.verified(frame.attachment);
+    const batch = batches.proposed(frame.attachment, body.digest);
     if (typeof batch === 'string') return batch;
-    if (batch.digest !== body.digest) return 'digest-mismatch';
+    if (batch === undefined) return 'digest-mismatch'; // it names what we lack, who have asked for it
     host.step({ kind: 'batch', sequence: body.sequence, batch });
     return undefined;
   }

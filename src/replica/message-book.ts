@@ -68,7 +68,8 @@ export class MessageBook {
     const frame = sealer.wrap(message.kind, body, signature, attachment, message.replica);
     if (message.kind === 'view-change' || message.kind === 'new-view')
       this.known.set(message, { signature, bytes: frame });
-    this.last = { message, frame };
+    // A batch may come later, and the frame with it is another one.
+    if (message.kind !== 'pre-prepare' || message.batch !== undefined) this.last = { message, frame };
     return frame;
   }
 

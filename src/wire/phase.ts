@@ -69,13 +69,12 @@ export function decodeProposal(bytes: Buffer): Proposal {
 }
 
 /**
- * A batch out of its bytes. `bundleOf` turns a bundle's frame into a verified bundle; `digest` is that of the bytes, where it is known.
+ * A batch out of its bytes. `bundleOf` turns a bundle's frame into a verified bundle.
  * @throws {Malformed}
  */
 export function decodeBatch<R extends string>(
   bytes: Buffer,
   bundleOf: (frame: Buffer) => RequestBundle | R,
-  digest: Digest = digestOfBatchBytes(bytes),
 ): Batch | R {
   const { bundles: frames, ...place } = decodeProposal(bytes);
   const bundles: RequestBundle[] = [];
@@ -84,5 +83,5 @@ export function decodeBatch<R extends string>(
     if (typeof bundle === 'string') return bundle;
     bundles.push(bundle);
   }
-  return { ...place, bundles, digest };
+  return { ...place, bundles, digest: digestOfBatchBytes(bytes) };
 }

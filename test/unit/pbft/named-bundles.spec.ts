@@ -5,13 +5,16 @@ import { CheckedReplica, refusals, votes } from '../../support/checked-replica.j
 import {
   ask,
   batch,
+  bundle,
   certificate,
   clockStart,
   commit,
   prepare,
   prePrepare,
   proposal,
+  request,
 } from '../../support/core-messages.js';
+import { newViewFrom, viewChange } from '../../support/view-messages.js';
 
 /** A proposal as whoever lacks one of its bundles makes it out. */
 const named = (about: PrePrepare): PrePrepare => ({ ...about, batch: undefined });
@@ -70,12 +73,43 @@ describe('a proposal that names a bundle which a backup lacks', () => {
     expect(votes(backup.step(comes(1, about.batch!)))).toEqual([prepare(1, about)]);
   });
 
-  it('is forgotten with its view', () => {
+  it('is not asked for where something was executed', () => {
+    const backup = new CheckedReplica();
+    backup.step({ kind: 'certificate', certificate: certificate(about) });
+    expect(refusals(backup.receive(named(about)))).toEqual(['already-executed']);
+    expect(backup.core.wantsBatch(sequence(1), about.digest)).toBe(false);
+  });
+
+  it('does not make its primary look slow (rule 22)', () => {
     const backup = new CheckedReplica({ requestTimeoutTicks: 4 });
-    backup.submit(ask('c', 1));
-    backup.receive(named(proposal(1, 'd')));
-    backup.ticks(8);
-    expect(backup.core.isChangingView).toBe(true);
-    expect(votes(backup.step(comes(1, proposal(1, 'd').batch!)))).toEqual([]);
+    for (let place = 1; place <= 8; place++) {
+      const next = proposal(place, 'c');
+      backup.submit(ask('c', place));
+      backup.receive(named(next));
+      backup.ticks(3);
+      backup.step(comes(place, next.batch!));
+      backup.receive(prepare(2, next), commit(0, next), commit(2, next));
+    }
+    expect(backup.core.isChangingView).toBe(false);
+    expect(backup.core.lastExecuted).toBe(8);
+  });
+
+  it('is taken though a later proposal, judged before, has one of its requests, too', () => {
+    const backup = new CheckedReplica();
+    const early = prePrepare(1, batch([ask('c', 1)]));
+    const late = prePrepare(2, batch([bundle([request('c', 1), request('d', 1)])]));
+    backup.receive(named(early));
+    expect(votes(backup.receive(late))).toEqual([prepare(1, late)]);
+    expect(votes(backup.step(comes(1, early.batch!)))).toEqual([prepare(1, early)]);
+  });
+
+  it('is forgotten with its view: the next primary may propose something else there', () => {
+    const backup = new CheckedReplica({ self: 2 });
+    backup.receive(named(about));
+    backup.receive(newViewFrom([viewChange(0, 1), viewChange(1, 1), viewChange(3, 1)]));
+    const other = prePrepare(1, batch([ask('d', 1)], { view: 1 }), { view: 1, replica: 1 });
+    const effects = backup.receive(other);
+    expect(votes(effects)).toEqual([prepare(2, other)]);
+    expect(effects).not.toContainEqual(expect.objectContaining({ kind: 'evidence' }));
   });
 });

@@ -1,17 +1,19 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { digest } from '../../../src/pbft/types.js';
+import { limits } from '../../../src/pbft/configuration.js';
+import type { Batch, PrePrepare } from '../../../src/pbft/messages.js';
+import { digest, replicaIndex, sequence, view } from '../../../src/pbft/types.js';
 import { BatchBook } from '../../../src/replica/batch-book.js';
 import { encodeBundleBody } from '../../../src/wire/bundle.js';
 import { Opener, Sealer } from '../../../src/wire/envelope.js';
-import { gatewaySigner } from '../../../src/wire/frame.js';
+import { MessageBook } from '../../../src/replica/message-book.js';
+import { decodeFrame, gatewaySigner, type Frame } from '../../../src/wire/frame.js';
 import { digestOfBatchBytes, encodeBatch } from '../../../src/wire/phase.js';
-import { view } from '../../../src/pbft/types.js';
 
 const context = { genesisDigest: Buffer.alloc(32, 7), epoch: 0, n: 4 };
 const credential = { name: 'gateway-1', publicKey: Buffer.alloc(32, 1), enrolment: Buffer.alloc(64, 2) };
 /** A signature is the last bytes of what was signed: enough to tell one bundle from another. */
-const signatureOf = (message: Buffer): Buffer => Buffer.alloc(64, message.subarray(-32));
-const sealer = new Sealer(context, { sign: signatureOf }, gatewaySigner);
+const sign = (message: Buffer): Buffer => Buffer.alloc(64, message.subarray(-32));
+const sealer = new Sealer(context, { sign }, gatewaySigner);
 
 describe('what comes with a PRE-PREPARE', () => {
   let verified: number;
@@ -31,7 +33,7 @@ describe('what comes with a PRE-PREPARE', () => {
       verifyReplica: () => false,
       verifyGateway: (_: unknown, message: Buffer, signature: Buffer) => {
         verified++;
-        return signature.equals(signatureOf(message));
+        return signature.equals(sign(message));
       },
     };
     book = new BatchBook({ opener: new Opener(context, verifier), decodeOperation: (operation) => operation });
@@ -87,6 +89,48 @@ describe('what comes with a PRE-PREPARE', () => {
     forged[forged.length - 10]! ^= 1;
     const bytes = encodeBatch(view(0), 5, [forged]);
     expect(book.proposed(bytes, digestOfBatchBytes(bytes))).toBe('bad-signature');
+  });
+
+  it('is not put together where that takes more bytes than a batch may have: a name may stand there many times', () => {
+    const requests = [{ client: 'gateway-1', timestamp: 3, operation: Buffer.alloc(limits.operationBytesMax) }];
+    const large = sealer.seal('request', encodeBundleBody(credential, 10, requests));
+    hear(large);
+    const times = Math.ceil(limits.batchBytesMax / large.length);
+    const proposalOf = (count: number) => encodeBatch(view(0), 5, Array<Buffer>(count).fill(nameOf(large)));
+    expect(book.proposed(proposalOf(times), agreed)).toBe('batch-too-large');
+    expect(book.proposed(proposalOf(times - 1), agreed)).toBe('digest-mismatch');
+  });
+
+  it('names no bundle that is larger than what a batch is read with', () => {
+    const operation = Buffer.alloc(limits.operationBytesMax);
+    const sized = (rest: number) => {
+      const operations = [...Array<Buffer>(7).fill(operation), operation.subarray(rest)];
+      const requests = operations.map((bytes, index) => ({ client: 'gateway-1', timestamp: index, operation: bytes }));
+      return sealer.seal('request', encodeBundleBody(credential, 10, requests));
+    };
+    const surplus = sized(0).length - limits.bundleBytesMax;
+    expect(surplus).toBeGreaterThan(0);
+    hear(sized(surplus));
+    expect(book.bundle(sized(surplus - 1))).toBe('oversized-frame');
+  });
+
+  it('is logged with the batch once that has come, though it was logged without it just before', () => {
+    hear(one, two);
+    const [self, opener] = [0, new Opener(context, { verifyReplica: () => true, verifyGateway: () => true })];
+    const messages = new MessageBook({
+      self,
+      n: 4,
+      opener,
+      sealer: new Sealer(context, { sign }, self),
+      batches: book,
+    });
+    const about = { view: view(0), sequence: sequence(1), digest: agreed, replica: replicaIndex(self) };
+    const prePrepare: PrePrepare = { kind: 'pre-prepare', ...about, batch: undefined };
+    const attached = (): Buffer =>
+      (decodeFrame(messages.frameOf(prePrepare), context.genesisDigest) as Frame).attachment;
+    expect(attached()).toHaveLength(0);
+    prePrepare.batch = book.proposed(whole, agreed) as Batch;
+    expect(attached()).toEqual(whole);
   });
 
   it('is refused where it is cut off', () => {

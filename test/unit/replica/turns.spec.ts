@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { MemoryOutbox } from '../../../src/memory/memory-outbox.js';
 import { logKey } from '../../../src/memory/memory-store.js';
 import { ReplyTree } from '../../../src/replica/reply-tree.js';
+import { decodeFrame, splitPacket, type Frame } from '../../../src/wire/frame.js';
+import { decodePhaseBody, decodeProposal, digestOfBatchBytes, isBundleName } from '../../../src/wire/phase.js';
 import { makeCluster, type MemoryCluster } from '../../support/cluster.js';
 
 const put = { op: 'put', key: 'a', value: 1 };
@@ -36,6 +38,26 @@ describe('what goes out together', () => {
     await cluster.tick();
     expect(Number(executedInLog())).toBe(cluster.life(1).node.host.replica.lastExecuted);
     expect(fieldsAt(1).filter((field) => namesOf('commit').includes(field)).length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('is a PRE-PREPARE that names its bundles, and in every log the same one with its batch', async () => {
+    const said = jest.spyOn(MemoryOutbox.prototype, 'send');
+    await cluster.submit(put);
+    const { digest } = cluster.founders.membership;
+    const publications = said.mock.calls.flatMap(([turn]) => turn.publications);
+    const frames = publications
+      .filter(({ channel }) => channel === 'pre-prepare')
+      .flatMap(({ payload }) => splitPacket(Buffer.from(payload)) as Buffer[])
+      .map((bytes) => decodeFrame(bytes, digest) as Frame);
+    expect(frames).toHaveLength(1);
+    const [sent] = frames;
+    expect(decodeProposal(sent!.attachment).bundles.map(isBundleName)).toEqual([true]);
+    for (const { name } of cluster.seats) {
+      const logged = cluster.broker.store.get(logKey(name, 1), 'pre-prepare:0');
+      const { body, signature, attachment } = decodeFrame(Buffer.from(logged!), digest) as Frame;
+      expect([body, signature]).toEqual([sent!.body, sent!.signature]);
+      expect(digestOfBatchBytes(attachment)).toBe(decodePhaseBody('pre-prepare', 0, body).digest);
+    }
   });
 
   it('is a reply before the reply tree has it, for which nobody waits', async () => {
