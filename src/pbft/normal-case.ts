@@ -51,7 +51,7 @@ function accept(core: Core, message: PhaseMessage): RefusalReason | undefined {
  *    or not.
  */
 function acceptPrePrepare(core: Core, slot: Slot, message: PrePrepare): RefusalReason | undefined {
-  const first = slot.prePrepare ?? slot.lacking;
+  const first = slot.proposal;
   if (first !== undefined) {
     if (first.digest === message.digest) return 'duplicate';
     core.emit({ kind: 'evidence', first, second: message });

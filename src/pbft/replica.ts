@@ -93,7 +93,7 @@ export class Replica {
     if (isPrepared && header.kind === 'prepare' && slot.prePrepare?.digest === header.digest) return 'not-needed';
     const first =
       header.kind === 'pre-prepare'
-        ? (slot.prePrepare ?? slot.lacking)
+        ? slot.proposal
         : (header.kind === 'prepare' ? slot.prepares : slot.commits).get(header.replica);
     return first?.digest === header.digest ? 'duplicate' : undefined;
   }
@@ -172,9 +172,8 @@ export class Replica {
 
   /** Whether the view orders the batch with this digest at `place`, or its primary has proposed it there, and we lack it. */
   wantsBatch(place: SequenceNumber, digest: Digest): boolean {
-    const slot = this.core.log.get(place);
-    const lacking = slot?.lacking ?? slot?.prePrepare;
-    return lacking?.digest === digest && lacking.batch === undefined;
+    const proposal = this.core.log.get(place)?.proposal;
+    return proposal?.digest === digest && proposal.batch === undefined;
   }
 
   /** The batch with this digest at `place`, while it is needed for agreement. */

@@ -40,6 +40,11 @@ export class Slot {
 
   constructor(readonly sequence: SequenceNumber) {}
 
+  /** What this view's primary has proposed here, as far as we know: accepted, or lacking a bundle. */
+  get proposal(): PrePrepare | undefined {
+    return this.prePrepare ?? this.lacking;
+  }
+
   /**
    * prepared(m, v, n, i) (paper §4.2, rule 2): the PRE-PREPARE, which stands for the primary, and q−1 PREPAREs of
    * distinct backups for the same digest, our own among them when we are a backup.

@@ -50,8 +50,7 @@ function tickView(core: Core, oldest: number, patience: number): void {
 
 /** Whether a request waits that the primary could order now. Load alone never looks so: then instances are under way. */
 function isIdle(core: Core, oldest: number): boolean {
-  const slot = core.log.get(sequence(core.lastExecuted + 1));
-  return oldest > 0 && slot?.prePrepare === undefined && slot?.lacking === undefined;
+  return oldest > 0 && core.log.get(sequence(core.lastExecuted + 1))?.proposal === undefined;
 }
 
 function tickViewChange(core: Core): void {

@@ -176,11 +176,11 @@ export function lastOrdered(core: Core, { viewChanges }: NewView): SequenceNumbe
 /** A batch that the view orders, or its primary has proposed, and that we lacked has come. */
 export function onBatch(core: Core, place: SequenceNumber, batch: Batch): void {
   const slot = core.log.get(place);
-  const prePrepare = slot?.prePrepare;
-  if (slot?.lacking?.digest === batch.digest) return onLackingBatch(core, slot, slot.lacking, batch);
+  const prePrepare = slot?.proposal;
   if (slot === undefined || prePrepare?.digest !== batch.digest || prePrepare.batch !== undefined) {
     return core.emit({ kind: 'refused', reason: 'duplicate' });
   }
+  if (prePrepare === slot.lacking) return onLackingBatch(core, slot, prePrepare, batch);
   prePrepare.batch = batch;
   slot.keep(batch);
   core.emit({ kind: 'persist', message: prePrepare });
@@ -201,10 +201,10 @@ export function fetchMissing(core: Core): void {
     if (place > core.lastExecuted && core.log.get(place)?.prePrepare === undefined) acceptCarriedOver(core, prePrepare);
   }
   let asked = 0;
-  for (const { sequence, prePrepare, lacking = prePrepare } of core.log.values()) {
-    if (lacking === undefined || lacking.batch !== undefined || sequence <= core.lastExecuted) continue;
+  for (const { sequence, proposal } of core.log.values()) {
+    if (proposal === undefined || proposal.batch !== undefined || sequence <= core.lastExecuted) continue;
     if (++asked > askedAtOnceMax) return;
-    core.emit({ kind: 'fetch-batch', sequence, digest: lacking.digest });
+    core.emit({ kind: 'fetch-batch', sequence, digest: proposal.digest });
   }
 }
 

@@ -30,11 +30,14 @@ export function decodePhaseBody(kind: PhaseHeader['kind'], signer: number, body:
   return header;
 }
 
-/** A batch's bytes: u64 view ‖ u64 time ‖ u16 count ‖ count × (u32 length ‖ the bundle's frame as its gateway signed it). */
-export function encodeBatch(view: View, time: number, bundleFrames: readonly Uint8Array[]): Buffer {
-  const room = bundleFrames.reduce((bytes, frame) => bytes + 4 + frame.length, 8 + 8 + 2);
+/**
+ * A batch's bytes: u64 view ‖ u64 time ‖ u16 count ‖ count × (u32 length ‖ the bundle's frame as its gateway signed it). With names among the
+ * bundles it is a `Proposal`.
+ */
+export function encodeBatch(view: View, time: number, bundles: readonly Uint8Array[]): Buffer {
+  const room = bundles.reduce((bytes, bundle) => bytes + 4 + bundle.length, 8 + 8 + 2);
   const writer = new Writer(room).u64(view).u64(time);
-  return writer.list(bundleFrames, (frame) => writer.blob(frame)).done();
+  return writer.list(bundles, (bundle) => writer.blob(bundle)).done();
 }
 
 /** SHA-256 over a domain tag and the batch's bytes: the digest d of the paper's ⟨PRE-PREPARE, v, n, d⟩. */

@@ -93,7 +93,7 @@ export const normalCase: readonly Control[] = [
     edits: [
       {
         file: 'src/pbft/normal-case.ts',
-        find: 'const first = slot.prePrepare ?? slot.lacking;\n  if (first !== undefined) {',
+        find: 'const first = slot.proposal;\n  if (first !== undefined) {',
         replace:
           'const first = slot.prePrepare;\n  if (first !== undefined && first.digest !== message.digest) slot.enterView();\n  else if (first !== undefined) {',
       },

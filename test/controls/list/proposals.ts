@@ -63,8 +63,8 @@ export const proposals: readonly Control[] = [
       },
       {
         file: 'src/pbft/view-change.ts',
-        find: 'const { sequence, prePrepare, lacking = prePrepare } of',
-        replace: 'const { sequence, prePrepare, prePrepare: lacking } of',
+        find: 'const { sequence, proposal } of',
+        replace: 'const { sequence, prePrepare: proposal } of',
       },
     ],
   },
