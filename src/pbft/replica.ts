@@ -7,6 +7,7 @@ import type { Input } from './inputs.js';
 import { invariant } from './invariant.js';
 import type {
   Batch,
+  Commit,
   CommittedCertificate,
   NewView,
   PhaseMessage,
@@ -156,12 +157,18 @@ export class Replica {
     return wantsState(this.core, place, digest);
   }
 
-  /** The proof that the batch at `place` is committed, as long as the memory holds it. */
-  certificateOf(place: SequenceNumber): CommittedCertificate | undefined {
+  /**
+   * The proof that the batch at `place` is committed, as long as the memory holds it.
+   * @param isProven whether others can be shown this vote
+   */
+  certificateOf(
+    place: SequenceNumber,
+    isProven: (vote: Commit) => boolean = () => true,
+  ): CommittedCertificate | undefined {
     const slot = this.core.log.get(place);
     if (slot?.committed === undefined) return undefined;
     const { q } = this.core.configuration;
-    const commits = votesFor(slot.commits, slot.committed.digest).slice(0, q);
+    const commits = votesFor(slot.commits, slot.committed.digest).filter(isProven).slice(0, q);
     return commits.length < q ? slot.certificate : { kind: 'certificate', batch: slot.committed, commits };
   }
 

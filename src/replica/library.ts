@@ -1,7 +1,9 @@
+import type { RefusalReason } from '../pbft/refusal.js';
 import type { Channel } from '../ports/bus.js';
 import type { MessageLog } from '../ports/message-log.js';
 import type { Sealer } from '../wire/envelope.js';
-import { encodeCertificate, encodeDecided, type Fetch } from '../wire/service.js';
+import { decoded, type Frame } from '../wire/frame.js';
+import { decodeFetch, encodeCertificate, encodeDecided, type Fetch } from '../wire/service.js';
 import type { Answers } from './answers.js';
 import { certificateIn, readEntry } from './log-entries.js';
 
@@ -20,6 +22,7 @@ export interface LibraryOptions {
   readonly log: MessageLog;
   readonly sealer: Sealer;
   readonly genesisDigest: Buffer;
+  readonly self: number;
   readonly n: number;
   lastExecuted(): number;
   /** The certificate of a batch that is still in memory: what a log that was lost cannot show. */
@@ -34,12 +37,17 @@ export class Library {
 
   constructor(private readonly options: LibraryOptions) {}
 
-  /** @returns whether the request is taken. */
-  request(asker: number, fetch: Fetch, channel: Channel): boolean {
-    if (this.waiting.length >= waitingMax) return false;
-    this.waiting.push({ asker, fetch, channel });
+  onFetch(frame: Frame): RefusalReason | undefined {
+    const fetch = decoded(() => decodeFetch(frame.signer, frame.body));
+    if (fetch === 'malformed-frame') return fetch;
+    if (fetch.target !== this.options.self) return undefined;
+    const reason = this.options.answers.screen(frame);
+    if (reason !== undefined) return reason;
+    if (this.waiting.length >= waitingMax) return 'overloaded';
+    const channel: Channel = fetch.credential === undefined ? 'state' : `reply:${fetch.credential.name}`;
+    this.waiting.push({ asker: frame.signer, fetch, channel });
     if (!this.isServing) void this.serveAll();
-    return true;
+    return undefined;
   }
 
   private async serveAll(): Promise<void> {

@@ -1,0 +1,59 @@
+import type { Control } from '../control.js';
+
+/** COMMITs that count by their MACs (rule 6). */
+export const authenticators: readonly Control[] = [
+  {
+    name: 'MACs not looked at',
+    rule: 6,
+    scenario: 'COMMITs that are made up, MACs and all',
+    edits: [
+      {
+        file: 'src/wire/authenticator.ts',
+        find: 'return this.keys.fits(replicaIndex(signer), this.messageOf({ body, signature }), tag);',
+        replace: 'return tag.length > 0 && this.messageOf({ body, signature }).length > 0;',
+      },
+    ],
+  },
+  {
+    name: 'one session key for both directions',
+    rule: 6,
+    scenario: 'a MAC that comes back to who has made it',
+    edits: [
+      {
+        file: 'src/crypto/session-keys.ts',
+        find: '.u16(from).u16(to)',
+        replace: '.u16(Math.min(from, to)).u16(Math.max(from, to))',
+      },
+    ],
+  },
+  {
+    name: 'MACs that do not cover the signature',
+    rule: 6,
+    scenario: 'COMMITs whose signatures are exchanged on the way',
+    edits: [
+      {
+        file: 'src/wire/authenticator.ts',
+        find: 'return Buffer.concat([this.preamble, body, signature]);',
+        replace: 'return Buffer.concat([this.preamble, body, signature.subarray(64)]);',
+      },
+    ],
+  },
+  {
+    name: 'certificates of COMMITs whose signatures nobody has looked at',
+    rule: 6,
+    scenario: 'a COMMIT that nobody else can be shown',
+    edits: [
+      {
+        file: 'src/replica/replica-node.ts',
+        find: 'certificateOf(place, (commit) => this.commits.isProven(commit))',
+        replace: 'certificateOf(place)',
+      },
+    ],
+  },
+  {
+    name: 'who vouches for false signatures believed on',
+    rule: 6,
+    scenario: 'a replica that goes on vouching for false signatures',
+    edits: [{ file: 'src/replica/commit-votes.ts', find: 'this.liars.add(signed.signer);', replace: '' }],
+  },
+];
