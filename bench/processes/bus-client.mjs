@@ -49,7 +49,7 @@ export async function openBusClient(options) {
     inFlightMax,
     now: () => Date.now(),
   });
-  client.attach(await new RedisBus(redisUrl, keys).subscribe(gatewayChannels(name), client));
+  client.attach(await new RedisBus(redisUrl, keys, publishing).subscribe(gatewayChannels(name), client));
   const timer = setInterval(() => client.tick(), clientTickMs);
   return {
     client,

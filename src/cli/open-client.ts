@@ -96,19 +96,20 @@ async function openClient(
   const { cluster, redisUrl = '', deadlineMs, inFlightMax } = settings;
   const { identity } = folder;
   const keys = new Keys(cluster);
+  const saying = await openDirect(redisUrl, cleanUp);
   const enrolment = admit(authority, cluster, 'gateway', name, identity);
   const client = new BusClient({
     membership,
     credential: { name, publicKey: identity.rawPublicKey, enrolment },
     signer: new Ed25519Signer(identity),
     verifier: new Ed25519Verifier(membership),
-    publisher: new RedisPublisher(await openDirect(redisUrl, cleanUp), keys),
+    publisher: new RedisPublisher(saying, keys),
     timestamps: new TimestampFile(folder),
     deadlineMs,
     inFlightMax,
     now: () => Date.now(),
   });
-  client.attach(await new RedisBus(redisUrl, keys).subscribe(gatewayChannels(name), client));
+  client.attach(await new RedisBus(redisUrl, keys, saying).subscribe(gatewayChannels(name), client));
   const timer = setInterval(() => {
     client.tick();
   }, clientTickMs);

@@ -179,7 +179,7 @@ async function takePart(
       end(new QuorateError('identity-in-use', `another process is running as ${name}`));
     },
   });
-  const subscription = await new RedisBus(busUrl, keys).subscribe(replicaChannels(name), node);
+  const subscription = await new RedisBus(busUrl, keys, bus.saying).subscribe(replicaChannels(name), node);
   cleanUp.push(() => subscription.close());
   node.probe();
   cleanUp.push(() => node.stop());

@@ -14,6 +14,7 @@ const slowestBytesPerMs = 1024;
 const messageKind = Buffer.from('message');
 const subscribeKind = Buffer.from('subscribe');
 const pong = Buffer.from('pong');
+const protocolName = Buffer.from('proto');
 
 /** Commands that were sent together. */
 interface Request {
@@ -85,6 +86,18 @@ export class DirectConnection extends Connection {
   announce(commands: readonly Command[]): Promise<readonly Reply[]> {
     const isFull = (this.stream?.writableLength ?? 0) > unsentBytesMax;
     return isFull ? Promise.reject(new Error('Redis does not take what is sent')) : this.request(commands);
+  }
+
+  /**
+   * Whether this connection can be asked and hear at the same time: only in RESP 3, on which ioredis agrees with every Redis that speaks
+   * it (6.0 and later).
+   * @throws {Error} as `request`
+   */
+  async isDuplex(): Promise<boolean> {
+    const [answer] = await this.request([['HELLO']]);
+    if (!Array.isArray(answer)) return false; // it knows no HELLO
+    const about = answer as readonly Reply[];
+    return about[about.findIndex((name) => Buffer.isBuffer(name) && name.equals(protocolName)) + 1] === 3;
   }
 
   /** Takes what has arrived by now, without waiting for the event loop to come round to it. */

@@ -94,10 +94,13 @@ export class RespDecoder {
   private begun: Buffer[] = [];
   private begunBytes = 0;
   private needed = 0;
+  /** Pushes in the middle of the value that is being read. */
+  private readonly pushes: Reply[] = [];
 
   /**
    * @param onValue gets an answer, or what was published; a text in it is a part of the bytes that came in. With RESP 3 what
-   * Redis says of itself is a push, which answers nothing, unless it confirms a subscription
+   * Redis says of itself is a push, which answers nothing, unless it confirms a subscription; one in the middle of an answer
+   * comes after it
    */
   constructor(private readonly onValue: (value: Reply, isPush: boolean) => void) {}
 
@@ -116,10 +119,12 @@ export class RespDecoder {
       const isPush = this.bytes[begin] === greater;
       const value = this.value(0);
       if (value === incomplete) {
+        this.pushes.length = 0; // they are read again with the rest
         this.keep(begin);
         return;
       }
       this.onValue(value, isPush);
+      if (this.pushes.length > 0) for (const push of this.pushes.splice(0)) this.onValue(push, true);
     }
   }
 
@@ -145,6 +150,8 @@ export class RespDecoder {
       case 42: // *
       case 62: // >
         return this.list(this.integer(begin, end), depth + 1);
+      case 37: // %, a list of names and their values
+        return this.list(2 * this.integer(begin, end), depth + 1);
       case 43: // +
         return this.bytes.toString('latin1', begin, end);
       case 45: // -
@@ -200,11 +207,13 @@ export class RespDecoder {
     if (length < 0) return null;
     if (length > elementsMax || depth > depthMax) throw new ProtocolViolation('an answer larger than any');
     const values: Reply[] = [];
-    for (let count = 0; count < length; count++) {
+    while (values.length < length) {
       if (this.at >= this.bytes.length) return incomplete;
+      const isPush = this.bytes[this.at] === greater;
       const value = this.value(depth);
       if (value === incomplete) return incomplete;
-      values.push(value);
+      // Before 7.2 Redis tells who publishes in a MULTI, and subscribes, of it in the middle of EXEC's answer.
+      (isPush ? this.pushes : values).push(value);
     }
     return values;
   }

@@ -35,7 +35,8 @@ describe('on Redis', () => {
     await server.stop();
   });
 
-  async function redisPorts(): Promise<Ports> {
+  /** @param isShared one speaks and hears over one connection, as processes do */
+  async function redisPorts(isShared = false): Promise<Ports> {
     const keys = new Keys(`conformance-${++clusters}`);
     const proxies = new Map<string, TcpProxy>();
     for (const name of processes) proxies.set(name, await TcpProxy.to(server.url));
@@ -47,24 +48,31 @@ describe('on Redis', () => {
       await connection.open();
       return connection;
     };
+    const saying = new Map<string, DirectConnection>();
+    const speak = async (name: string): Promise<DirectConnection> => {
+      const connection = saying.get(name) ?? (await open(name, DirectConnection));
+      if (isShared) saying.set(name, connection);
+      return connection;
+    };
     const refuseWrites = async (isRefused: boolean): Promise<void> => {
       await admin.config('SET', 'maxmemory', isRefused ? '1' : '0');
     };
     return {
       bus: (name) => ({
         async subscribe(channels, listener) {
-          const subscription = await new RedisBus(proxyOf(name).url, keys).subscribe(channels, listener);
+          const shared = isShared ? await speak(name) : undefined;
+          const subscription = await new RedisBus(proxyOf(name).url, keys, shared).subscribe(channels, listener);
           opened.push(subscription);
           return subscription;
         },
       }),
-      publisher: async (name) => new RedisPublisher(await open(name, DirectConnection), keys),
+      publisher: async (name) => new RedisPublisher(await speak(name), keys),
       outbox: async (replica) => {
-        const connection = await open(replica, DirectConnection);
+        const connection = await speak(replica);
         return new RedisOutbox(connection, connection, keys, replica);
       },
       outboxOfTwo: async (replica) =>
-        new RedisOutbox(await open(replica, DirectConnection), await open(replica, DirectConnection), keys, replica),
+        new RedisOutbox(await speak(replica), await open(replica, DirectConnection), keys, replica),
       messageLog: async (replica) => new RedisMessageLog(await open(replica, Connection), keys, replica),
       messageLogOfTwo: async (replica) => new RedisMessageLog(await open(replica, Connection), keys, replica),
       board: async () => new RedisEnrolmentBoard(await open('a', Connection), keys),
@@ -91,6 +99,13 @@ describe('on Redis', () => {
   messageLogSuite(redisPorts);
   enrolmentBoardSuite(redisPorts);
   publisherSuite(redisPorts);
+
+  describe('over one connection', () => {
+    const sharedPorts = (): Promise<Ports> => redisPorts(true);
+    outboxSuite(sharedPorts);
+    busSuite(sharedPorts);
+    publisherSuite(sharedPorts);
+  });
 
   describe('besides', () => {
     it('a hash that somebody has filled is not read', async () => {

@@ -113,7 +113,7 @@ export class RedisCluster {
     PromiseFile.begin(join(this.folder, name));
     const promises = new PromiseFile(join(this.folder, name));
     const log = new RedisMessageLog(connection, this.keys, name);
-    const ports = { bus: new RedisBus(url, this.keys), outbox, log, promises };
+    const ports = { bus: new RedisBus(url, this.keys, saying), outbox, log, promises };
     const life = this.count++;
     const service = this.history.serviceOf(`${name} life ${life}`);
     const index = this.names.indexOf(name);
@@ -210,7 +210,7 @@ export class RedisCluster {
     const connection = new DirectConnection(url);
     await connection.open();
     const publisher = new RedisPublisher(connection, this.keys);
-    const bus = new RedisBus(url, this.keys);
+    const bus = new RedisBus(url, this.keys, connection);
     const now = Date.now;
     const { founders } = this;
     this.client = await startClient({ founders, name: gateway, bus, publisher, deadlineMs, now });

@@ -33,6 +33,7 @@ const conversation: readonly (readonly [said: string, value: Reply])[] = [
   ['#f\r\n', false],
   ['*0\r\n', []],
   ['*3\r\n:1\r\n+QUEUED\r\n$2\r\nab\r\n', [1, 'QUEUED', text('ab')]],
+  ['%2\r\n$5\r\nproto\r\n:3\r\n+a\r\n*0\r\n', [text('proto'), 3, 'a', []]],
   ['>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$3\r\n\0\r\n\r\n', [text('message'), text('c'), text('\0\r\n')]],
   ['*2\r\n*1\r\n:7\r\n_\r\n', [[7], null]],
   ['-OOM command not allowed\r\n', new ErrorReply('OOM command not allowed')],
@@ -117,6 +118,20 @@ describe('what Redis says', () => {
     decoder.write(text('*1\r\n:1\r\n>1\r\n:1\r\n+OK\r\n>1\r\n'));
     decoder.write(text(':1\r\n'));
     expect(pushed).toEqual([false, true, false, true]);
+  });
+
+  it('comes before what was pushed in the middle of it, however it is cut', () => {
+    const message = '>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n';
+    const said = text(`+QUEUED\r\n*3\r\n:1\r\n${message}${message}:2\r\n${message}:3\r\n+OK\r\n`);
+    const heard = [text('message'), text('c'), text('hi')];
+    const all = [['QUEUED', false], [[1, 2, 3], false], ...[1, 2, 3].map(() => [heard, true]), ['OK', false]];
+    for (let cut = 0; cut <= said.length; cut++) {
+      const values: unknown[] = [];
+      const decoder = new RespDecoder((value, isPush) => values.push([value, isPush]));
+      decoder.write(said.subarray(0, cut));
+      decoder.write(said.subarray(cut));
+      expect(values).toEqual(all);
+    }
   });
 
   it('is kept within limits while it has no end', () => {
