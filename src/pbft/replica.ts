@@ -88,7 +88,9 @@ export class Replica {
     if (reason !== undefined) return reason;
     const slot = core.log.get(header.sequence);
     if (slot === undefined) return undefined;
-    if (slot.isDone) return 'already-executed';
+    // It committed without this vote, which may yet show others that it did.
+    const isLate = header.kind === 'commit' && slot.prePrepare?.digest === header.digest;
+    if (slot.isDone) return isLate && !slot.commits.has(header.replica) ? 'not-needed' : 'already-executed';
     // It prepared without this vote; one for another digest is evidence, and worth its price.
     const isPrepared = slot.prepared?.prePrepare.view === core.view && slot.commits.has(core.self);
     if (isPrepared && header.kind === 'prepare' && slot.prePrepare?.digest === header.digest) return 'not-needed';
@@ -168,7 +170,10 @@ export class Replica {
     const slot = this.core.log.get(place);
     if (slot?.committed === undefined) return undefined;
     const { q } = this.core.configuration;
-    const commits = votesFor(slot.commits, slot.committed.digest).filter(isProven).slice(0, q);
+    const commits: Commit[] = [];
+    for (const vote of votesFor(slot.commits, slot.committed.digest)) {
+      if (commits.length < q && isProven(vote)) commits.push(vote);
+    }
     return commits.length < q ? slot.certificate : { kind: 'certificate', batch: slot.committed, commits };
   }
 

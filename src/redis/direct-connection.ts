@@ -11,6 +11,9 @@ const hiddenBytesMax = 8 * 1024 * 1024;
 /** A link, or a disk, that is slower than this is as good as gone, bytes a millisecond. */
 const slowestBytesPerMs = 1024;
 
+/** Others are heard for so long, milliseconds, before an answer that may wait behind them. */
+const unansweredMaxMs = 5_000;
+
 const messageKind = Buffer.from('message');
 const subscribeKind = Buffer.from('subscribe');
 const pong = Buffer.from('pong');
@@ -43,6 +46,8 @@ export class DirectConnection extends Connection {
   private underWay = 0;
   /** When something was last seen to go on, milliseconds of the process's clock. */
   private movedAt = 0;
+  /** When Redis last answered, or was first asked again: one may hear others where nothing that one says gets through. */
+  private answeredAt = 0;
 
   constructor(url: string) {
     super(url);
@@ -72,7 +77,7 @@ export class DirectConnection extends Connection {
     return new Promise((resolve, reject) => {
       const encoded = encodeCommands(commands);
       const bytes = encoded.length;
-      if (this.requests.length === 0) this.movedAt = performance.now();
+      if (this.requests.length === 0) this.movedAt = this.answeredAt = performance.now();
       this.underWay += bytes;
       this.requests.push({ replies: [], expected: commands.length, bytes, resolve, reject });
       stream.write(encoded);
@@ -131,9 +136,10 @@ export class DirectConnection extends Connection {
       if (error !== late) throw error;
       const now = performance.now();
       const after = leaving(this.stream);
-      if (before.queued > 0 && after.left > before.left) this.movedAt = now;
+      if (before.queued > 0 && after.left > before.left) this.movedAt = this.answeredAt = now;
       const patienceMs = Math.min(this.underWay, hiddenBytesMax) / slowestBytesPerMs;
-      if (now - this.movedAt > patienceMs) throw error;
+      const isSilent = now - this.movedAt > patienceMs || now - this.answeredAt > patienceMs + unansweredMaxMs;
+      if (isSilent) throw error;
       return false;
     }
   }
@@ -173,6 +179,7 @@ export class DirectConnection extends Connection {
     if (isPush && !isConfirmation(value)) return;
     const request = this.requests[0];
     if (request === undefined) return this.renew(); // an answer to nothing: no other can be trusted to be in its place
+    this.answeredAt = performance.now();
     request.replies.push(value);
     if (request.replies.length < request.expected) return;
     this.requests.shift();

@@ -23,15 +23,17 @@ export class RedisBus implements Bus {
   async subscribe(channels: readonly Channel[], listener: SubscriptionListener): Promise<Subscription> {
     const { saying } = this;
     this.saying = undefined;
-    const shared = (await saying?.isDuplex()) === true ? saying : undefined;
+    const shared = (await saying?.isDuplex().catch(() => false)) === true ? saying : undefined;
     const connection = shared ?? new DirectConnection(this.url);
     const byName = new Map(channels.map((channel) => [this.keys.channel(channel), channel]));
     const { redis } = connection;
     let isSubscribed = false;
+    let isClosed = false;
 
     const subscribe = async (): Promise<void> => {
       const error = errorIn(await connection.request([...byName.keys()].map((name) => ['SUBSCRIBE', name])));
       if (error !== undefined) throw error;
+      if (isClosed) return;
       isSubscribed = true;
       listener.onConnected();
     };
@@ -41,6 +43,7 @@ export class RedisBus implements Bus {
       isSubscribed = false;
     };
     const close = async (): Promise<void> => {
+      isClosed = true;
       isSubscribed = false;
       connection.onMessage = deaf;
       redis.off('close', onClose).off('ready', onReady);

@@ -8,6 +8,11 @@ import { publishing } from './redis-publisher.js';
 import type { Command } from './resp.js';
 
 const retryMs = 100;
+/**
+ * Bytes that are published at once. Who hears on the connection that it speaks on gets what it publishes back, and Redis cuts off
+ * who has 32 MiB of that waiting (`client-output-buffer-limit pubsub`): such a turn would be cut off each time.
+ */
+const echoBytesMax = 8 * 1024 * 1024;
 
 /** What Redis says when it refuses a write, as opposed to a connection that broke. */
 const refusal = /^(OOM|READONLY|MISCONF|EXECABORT|NOPERM|WRONGTYPE|NOREPLICAS|MOVED|CLUSTERDOWN|ERR) /;
@@ -61,7 +66,7 @@ export class RedisOutbox implements Outbox {
 
   private async attempt(turn: Turn): Promise<void> {
     const carriedOut = this.carryingOut(turn);
-    const published = publishing(turn.publications, this.keys);
+    const [published, ...rest] = inParts(publishing(turn.publications, this.keys));
     if (this.bus === this.log) {
       await transact(this.log, [...carriedOut, ...published], turn.writes.length > 0);
     } else {
@@ -69,6 +74,7 @@ export class RedisOutbox implements Outbox {
       if (carriedOut.length > 0) await transact(this.log, carriedOut, turn.writes.length > 0);
       await transact(this.bus, published, false);
     }
+    for (const part of rest) await transact(this.bus, part, false);
   }
 
   /** The removals, and after them the writes. */
@@ -90,6 +96,23 @@ export class RedisOutbox implements Outbox {
   private explain({ message }: Error): string {
     return refusal.test(message) ? `Redis refuses writes: ${message}` : `Redis cannot be reached: ${message}`;
   }
+}
+
+/** The commands in their order, one after the other in parts that are to be answered before the next goes out. */
+function inParts(commands: readonly Command[]): [Command[], ...Command[][]] {
+  const parts: [Command[], ...Command[][]] = [[]];
+  let last = parts[0];
+  let bytes = 0;
+  for (const command of commands) {
+    const size = command.reduce((sum, { length }) => sum + length, 0);
+    if (last.length > 0 && bytes + size > echoBytesMax) {
+      parts.push((last = []));
+      bytes = 0;
+    }
+    last.push(command);
+    bytes += size;
+  }
+  return parts;
 }
 
 /**

@@ -108,8 +108,10 @@ export class Inbox {
     const header = decoded(() => decodePhaseBody(kind, frame.signer, frame.body));
     if (header === 'malformed-frame') return header;
     const reason = host.replica.screen(header);
-    if (reason !== undefined) return reason;
-    const isVouchedFor = kind === 'commit' && commits.vouchesFor(frame);
+    // A COMMIT that comes too late to be needed may yet be shown to others: it is kept where it costs nothing to count.
+    const isOfUse = reason === undefined || (kind === 'commit' && reason === 'not-needed');
+    const isVouchedFor = isOfUse && kind === 'commit' && commits.vouchesFor(frame);
+    if (reason !== undefined && !isVouchedFor) return reason;
     if (!isVouchedFor && !opener.verify(frame)) return 'bad-signature';
     const message = book.phaseMessage(frame, header);
     if (typeof message === 'string') return message;

@@ -151,7 +151,8 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     });
     this.library = new Library({
       log: options.log,
-      sealer: this.sealer,
+      sealer,
+      opener,
       genesisDigest,
       self,
       n,
@@ -220,8 +221,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     this.sync.tick();
     this.answers.tick();
     if (++this.ticks % statusTicks !== 0) return;
-    this.presence.announce();
-    this.provenCertificate(this.host.replica.lastExecuted);
+    this.commits.lookAtOne(this.presence.announce());
   }
 
   onPayload(channel: Channel, payload: Buffer): void {
@@ -316,7 +316,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     return { batch: this.batches.encode(batch), commitFrames: commits.map((commit) => this.book.frameOf(commit)) };
   }
 
-  /** A certificate that others can be shown. Looked for now and then without need, too: who has its COMMITs unprovable is found soon. */
+  /** A certificate that others can be shown. */
   private provenCertificate(place: SequenceNumber): CommittedCertificate | undefined {
     return this.host.replica.certificateOf(place, (commit) => this.commits.isProven(commit));
   }

@@ -5,6 +5,7 @@ import { DirectConnection } from '../../src/redis/direct-connection.js';
 import { Keys } from '../../src/redis/keys.js';
 import { RedisBus } from '../../src/redis/redis-bus.js';
 import { RedisOutbox } from '../../src/redis/redis-outbox.js';
+import { TcpProxy } from '../support/cluster-proxy.js';
 import { eventually } from '../support/cluster-waiting.js';
 import { startTestRedis, type TestRedis } from '../support/redis-server.js';
 
@@ -113,6 +114,31 @@ describe('a bus over the connection that its process speaks on', () => {
     await outbox.send(turn('heard'));
     await eventually('all is heard', () => heard.includes('commit heard again'));
     expect(heard.slice(0, 3)).toEqual(['connected', 'disconnected', 'connected']);
+  });
+
+  it('notices that nothing it says gets through, however much it hears', async () => {
+    const wire = await TcpProxy.to(redis.url);
+    endings.push(() => wire.close());
+    const { saying, heard } = await listen(wire.url);
+    const others = setInterval(() => void admin.publish(keys.channel('commit'), 'x'), 1);
+    endings.push(async () => {
+      clearInterval(others);
+      await admin.ping();
+    });
+    wire.mute();
+    await new RedisOutbox(saying, saying, keys, 'a').send(turn('mute'));
+    expect(saying.losses).toBe(1);
+    await eventually('all is heard', () => heard.includes('commit mute again'));
+  }, 30_000);
+
+  it('gets a turn through whose echo is more than Redis holds for one who hears', async () => {
+    const { saying, heard } = await listen();
+    const payload = Buffer.alloc(4 * 1024 * 1024, 'e');
+    const publications = Array.from({ length: 10 }, () => ({ channel: 'commit' as const, payload }));
+    await new RedisOutbox(saying, saying, keys, 'a').send({ ...turn('large'), publications });
+    await eventually('all is heard', () => heard.length === 11);
+    expect(saying.losses).toBe(0);
+    expect(await admin.hget(keys.log('a', 1), 'commit:0:a')).toBe('large');
   });
 
   it('hears nothing more once it is closed, and leaves the connection to who speaks on it', async () => {

@@ -13,6 +13,8 @@ interface Pair {
   readonly server: Socket | undefined;
   /** What was begun in silence stays silent: its bytes are lost. */
   isSilent: boolean;
+  /** What the client says is lost, and what it is told is not. */
+  isMute: boolean;
 }
 
 /** A wire that can be cut, between a client and a Redis that listens on TCP. */
@@ -56,6 +58,11 @@ export class TcpProxy {
     for (const pair of this.pairs) pair.isSilent = true;
   }
 
+  /** Forwards nothing more of what clients say on the connections that there are. */
+  mute(): void {
+    for (const pair of this.pairs) pair.isMute = true;
+  }
+
   /** Closes all connections, and new ones at once. */
   cut(): void {
     this.mode = 'closed';
@@ -81,12 +88,12 @@ export class TcpProxy {
     }
     const isSilent = this.mode === 'silent';
     const server = isSilent ? undefined : connect(this.target);
-    const pair: Pair = { client, server, isSilent };
+    const pair: Pair = { client, server, isSilent, isMute: false };
     this.pairs.add(pair);
     client.setNoDelay(true);
     server?.setNoDelay(true);
     client.on('data', (bytes) => {
-      if (!pair.isSilent) server?.write(bytes);
+      if (!pair.isSilent && !pair.isMute) server?.write(bytes);
     });
     server?.on('data', (bytes) => {
       if (!pair.isSilent) client.write(bytes);

@@ -51,6 +51,31 @@ export const authenticators: readonly Control[] = [
     ],
   },
   {
+    name: 'what cannot be proven said to be collected',
+    rule: 6,
+    scenario: 'a batch that one replica alone can prove',
+    edits: [
+      {
+        file: 'src/replica/library.ts',
+        find: "return found ? { batch: found.batch, commitFrames: found.commits.map(({ bytes }) => bytes) } : 'no proof';",
+        replace:
+          "return found ? { batch: found.batch, commitFrames: found.commits.map(({ bytes }) => bytes) } : 'nothing';",
+      },
+    ],
+  },
+  {
+    name: 'COMMITs dropped that come late',
+    rule: 6,
+    scenario: 'a COMMIT that comes too late to be needed',
+    edits: [
+      {
+        file: 'src/pbft/replica.ts',
+        find: "return isLate && !slot.commits.has(header.replica) ? 'not-needed' : 'already-executed';",
+        replace: "return isLate ? 'already-executed' : 'already-executed';",
+      },
+    ],
+  },
+  {
     name: 'who vouches for false signatures believed on',
     rule: 6,
     scenario: 'a replica that goes on vouching for false signatures',

@@ -3,6 +3,7 @@ import { tagBytes } from '../../../src/ports/signatures.js';
 import type { ScriptedCluster } from '../../../src/simulator/scripted-cluster.js';
 import { Authenticator } from '../../../src/wire/authenticator.js';
 import { decodeFrame, splitPacket, type Frame } from '../../../src/wire/frame.js';
+import { must } from './kit.js';
 import { altered, end, increment, inventCommits, isVote, start } from './cluster-kit.js';
 
 /** COMMITs that count by their MACs, and what Byzantine replicas and whoever runs Redis make of them. */
@@ -84,25 +85,69 @@ async function proveByOthers(): Promise<void> {
 }
 
 /**
- * Replica 2, Byzantine, vouches for false signatures, and is found out. Of the next COMMITs those of 3 are heard late, by 0 and 1; then
- * 3 loses its log.
+ * Replica 2, Byzantine, vouches for false signatures, and is found out. Of the next COMMITs nobody hears those of 3, which loses its
+ * log.
  */
 async function believeNoLonger(): Promise<void> {
   const cluster = await start({ byzantine: [2] });
   vouchFalsely(cluster);
-  await cluster.submit(increment);
-  await cluster.runFor(1_000); // each has looked at signatures
-  for (let count = 0; count < 3; count++) await cluster.submit(increment); // a checkpoint is stable
+  const hasFound = (index: number): boolean => {
+    const refused = cluster.seat(index).life?.node.host.refusals.entries() ?? [];
+    return [...refused].some(([reason]) => reason === 'bad-signature');
+  };
+  for (let count = 0; count < 40 && ![0, 1].every(hasFound); count++) {
+    await cluster.submit(increment);
+    await cluster.runFor(500); // each looks at one of its votes
+  }
+  while (cluster.core(0).lastExecuted % 4 !== 0) await cluster.submit(increment); // a checkpoint is stable
+  const next = cluster.core(0).lastExecuted + 1;
   const late = cluster.lose((sent) => isVote(sent, 0, 'commit') && sent.from === 'replica-4');
   const request = cluster.send(increment);
-  await cluster.until('3 has executed it', () => cluster.core(3).lastExecuted === 5);
-  late();
+  await cluster.until('all have', () => [0, 1, 3].every((index) => cluster.core(index).lastExecuted === next));
   await cluster.outcome(request);
-  await cluster.until('all have', () => [0, 1].every((index) => cluster.core(index).lastExecuted === 5));
   const others = cluster.lose(({ frame, from }) => frame.kind === 'decided' && from === 'replica-3');
   cluster.kill(3);
   cluster.loseLog(3);
   await cluster.revive(3);
+  await cluster.until('3 has it again', () => cluster.core(3).lastExecuted === next, 2_000);
+  late();
+  await end(cluster);
+  others();
+}
+
+/**
+ * Replica 2, Byzantine, vouches for a false signature. 0 and 1 never hear the COMMIT of 3, which hears all of them, and has the proof;
+ * then a gateway asks for it.
+ */
+async function proveByOne(): Promise<void> {
+  const cluster = await start({ byzantine: [2] });
+  vouchFalsely(cluster, { isEmptyHanded: true });
+  const apart = cluster.lose(({ from, to, frame }) => {
+    return frame.kind === 'commit' && (from === 'replica-4' || (from === 'replica-3' && to === 'replica-4'));
+  });
+  await cluster.submit(increment);
+  apart();
+  const { client } = cluster.cluster.gateways[0]!;
+  const batch = await cluster.outcome(client.agreedBatch(1, 60_000));
+  must('the batch is shown', batch?.sequence === 1);
+  await end(cluster);
+}
+
+/** Replica 2, Byzantine, vouches for a false signature, and the COMMIT of 3 comes to 0 and 1 once they have executed upon it; then 3 loses its log. */
+async function hearTooLate(): Promise<void> {
+  const cluster = await start({ byzantine: [2] });
+  vouchFalsely(cluster);
+  const late = cluster.lose(({ from, frame }) => frame.kind === 'commit' && from === 'replica-4');
+  const request = cluster.send(increment);
+  await cluster.until('all have executed it', () => [0, 1, 3].every((index) => cluster.core(index).lastExecuted === 1));
+  late();
+  for (const frame of said(cluster, 'commit', 3)) cluster.pass('redis', frame.bytes, 'commit', [0, 1]);
+  await cluster.outcome(request);
+  const others = cluster.lose(({ frame, from }) => frame.kind === 'decided' && from === 'replica-3');
+  cluster.kill(3);
+  cluster.loseLog(3);
+  await cluster.revive(3);
+  await cluster.until('it has it again', () => cluster.core(3).lastExecuted === 1, 2_000);
   await end(cluster);
   others();
 }
@@ -120,8 +165,11 @@ function said(cluster: ScriptedCluster, kind: string, ...signers: readonly numbe
 
 const heardBy = new WeakMap<ScriptedCluster, Frame[]>();
 
-/** Has replica 2 send its COMMITs with MACs that fit over a false signature, until the function that is returned is called. */
-function vouchFalsely(cluster: ScriptedCluster): () => void {
+/**
+ * Has replica 2 send its COMMITs with MACs that fit over a false signature, until the function that is returned is called.
+ * @param options whether it says of every batch that its log holds it no longer
+ */
+function vouchFalsely(cluster: ScriptedCluster, { isEmptyHanded = false } = {}): () => void {
   const { founders, signatures } = cluster.cluster.parts;
   const { membership } = founders;
   const context = { genesisDigest: membership.digest, epoch: membership.epoch, n: membership.n };
@@ -139,7 +187,8 @@ function vouchFalsely(cluster: ScriptedCluster): () => void {
       for (const frame of framesIn(cluster, payload)) {
         const vote = { body: frame.body, signature: Buffer.alloc(64, 7) };
         const lie = frame.kind === 'commit' ? { signature: vote.signature, attachment: authenticator.of(vote) } : {};
-        cluster.pass('replica-3', altered(cluster, frame, lie), channel);
+        if (isEmptyHanded && frame.kind === 'decided') cluster.say(2, 'decided', frame.body, { channel });
+        else cluster.pass('replica-3', altered(cluster, frame, lie), channel);
       }
     }
   });
@@ -154,4 +203,6 @@ export const authenticators = {
   'COMMITs whose signatures are exchanged on the way': exchangeSignatures,
   'a COMMIT that nobody else can be shown': proveByOthers,
   'a replica that goes on vouching for false signatures': believeNoLonger,
+  'a batch that one replica alone can prove': proveByOne,
+  'a COMMIT that comes too late to be needed': hearTooLate,
 };

@@ -46,6 +46,12 @@ describe('session keys', () => {
     expect(() => keys[0]!.tagFor(replicaIndex(9), message)).toThrow(RangeError);
   });
 
+  it('are of one epoch', () => {
+    const later = Object.create(membership, { epoch: { value: 1 } }) as Membership;
+    const there = new DerivedSessionKeys(identities[0]!, later, one);
+    expect(keys[1]!.fits(one, message, there.tagFor(two, message))).toBe(false);
+  });
+
   it('are of one cluster', () => {
     const other = { ...genesis, cluster: 'another' };
     const { founderSignatures, enrolments } = signaturesOf(other, identities, authority);

@@ -108,10 +108,24 @@ describe('COMMITs that come with MACs', () => {
     const before = count(commitOf(1, { isFalse: true }));
     const others = count(commitOf(2));
     expect([votes.isProven(before), votes.isProven(before)]).toEqual([false, false]);
-    expect(liars).toEqual([1]);
+    expect([liars, verified]).toEqual([[1], 1]);
     expect(votes.vouchesFor(commitOf(1, { sequence: sequence(2) }))).toBe(false);
     expect(votes.isProven(others)).toBe(true);
     expect(votes.vouchesFor(commitOf(2, { sequence: sequence(2) }))).toBe(true);
+  });
+
+  it('are looked at now and then, one of those that were counted since: whoever lies for long is found', () => {
+    const lie = commitOf(1, { isFalse: true });
+    count(commitOf(2));
+    count(lie);
+    votes.lookAtOne(6);
+    expect([verified, liars]).toEqual([1, []]);
+    votes.lookAtOne(7); // nothing was counted since
+    expect([verified, liars]).toEqual([1, []]);
+    count(commitOf(2));
+    count(lie);
+    votes.lookAtOne(7);
+    expect([verified, liars]).toEqual([2, [1]]);
   });
 
   describe('and contradict each other', () => {
