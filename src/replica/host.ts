@@ -5,7 +5,6 @@ import {
   promisedView,
   type Commit,
   type CommittedCertificate,
-  type PhaseMessage,
   type ReplicaMessage,
   type StableCheckpoint,
 } from '../pbft/messages.js';
@@ -20,6 +19,8 @@ import type { Sealer } from '../wire/envelope.js';
 import { encodeCachedAttachments, encodeReplyAttachments, proveReplies } from '../wire/reply.js';
 import { nullBatch, type BatchBook } from './batch-book.js';
 import { fields, placeOf } from './log-entries.js';
+import type { CommitVotes } from './commit-votes.js';
+import { Evidence } from './evidence.js';
 import type { MessageBook } from './message-book.js';
 import { RefusalCounter } from './refusal-counter.js';
 import { ReplyFrames } from './reply-frames.js';
@@ -28,8 +29,6 @@ import { TurnBuilder } from './turn-builder.js';
 
 /** Bytes that may wait to be written and sent; beyond it inputs are dropped until Redis takes them (rule 31). */
 const outgoingBytesMax = 64 * 1024 * 1024;
-/** Contradictions that are kept to be shown. */
-const evidenceMax = 64;
 
 export interface HostOptions {
   readonly configuration: Configuration;
@@ -38,6 +37,7 @@ export interface HostOptions {
   readonly service: Service;
   readonly book: MessageBook;
   readonly batches: BatchBook;
+  readonly commits: CommitVotes;
   readonly sealer: Sealer;
   readonly outbox: Outbox;
   readonly log: MessageLog;
@@ -64,9 +64,7 @@ export interface HostOptions {
 export class Host {
   readonly replica: Replica;
   readonly refusals = new RefusalCounter();
-  readonly evidence: { readonly first: PhaseMessage; readonly second: PhaseMessage }[] = [];
-  /** How often a signer contradicted itself. */
-  contradictions = 0;
+  readonly evidence: Evidence;
   private readonly turn = new TurnBuilder();
   private readonly replyFrames: ReplyFrames;
   private promised: KeptPromise[] = [];
@@ -83,7 +81,8 @@ export class Host {
   private idle: (() => void) | undefined;
 
   constructor(private readonly options: HostOptions) {
-    const { configuration, service, batches, sealer } = options;
+    const { configuration, service, batches, sealer, commits } = options;
+    this.evidence = new Evidence({ ...options, isProven: (vote) => commits.isProven(vote) });
     this.replyFrames = new ReplyFrames(sealer);
     this.replica = new Replica(configuration, {
       application: service,
@@ -217,12 +216,7 @@ export class Host {
         this.refuse(effect.reason);
         break;
       case 'evidence':
-        this.contradictions++;
-        if (this.evidence.length < evidenceMax) this.evidence.push(effect);
-        logger.error(
-          { replica: this.nameOf(effect.first.replica), kind: effect.first.kind, sequence: effect.first.sequence },
-          'a replica contradicts itself: proof that it is faulty',
-        );
+        this.evidence.add(effect);
         break;
     }
   }

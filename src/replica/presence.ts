@@ -40,10 +40,14 @@ export class Presence {
     this.heard = Array.from({ length: options.n }, () => none);
   }
 
-  announce(): void {
+  /** @returns a whole number that nobody could know before: a part of the signature */
+  announce(): number {
     const { incarnation, startedAt, sealer } = this.options;
     const status = { ...this.options.describe(), incarnation, startedAt, rival: this.rival, heard: this.heard };
-    this.options.announce(packets('status', [sealer.seal('status', encodeStatus(status))]));
+    const body = encodeStatus(status);
+    const signature = sealer.signatureOf('status', body);
+    this.options.announce(packets('status', [sealer.wrap('status', body, signature, Buffer.alloc(0))]));
+    return signature.readUInt32LE();
   }
 
   onStatus(frame: Frame): RefusalReason | undefined {

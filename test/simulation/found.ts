@@ -79,4 +79,9 @@ export const found: readonly Found[] = [
       'of a later view keeps the primary of this one, whose log is lost, from proposing there (seed 309790)',
     ],
   },
+  {
+    seed: 500_162,
+    what: 'executed upon a COMMIT with a false signature, a batch stayed unknown for ever to two of seven that had been away (COMMITs counted by MACs for an afternoon)',
+    shownBy: ['paper/asking-for-views.spec.ts', 'is ordered again by the next view, for which it is asked once'],
+  },
 ];

@@ -1,4 +1,5 @@
 import type { Control } from '../control.js';
+import { authenticators } from './authenticators.js';
 import { normalCase } from './normal-case.js';
 import { onTheWire } from './on-the-wire.js';
 import { proposals } from './proposals.js';
@@ -11,6 +12,7 @@ export const controls: readonly Control[] = [
   ...viewChanges,
   ...recovery,
   ...onTheWire,
+  ...authenticators,
   ...proposals,
   ...readersFound,
 ];
