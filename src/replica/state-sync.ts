@@ -84,11 +84,12 @@ export class StateSync {
     this.writeLogAgain();
   }
 
-  /** The log is read back: what is stored, and the replica's own hash as it was read. */
+  /** The log is read back, and with it a checkpoint that may be newer than the stored one: what is stored, and the replica's own hash as it was read. */
   begin(stored: StoredState | undefined, own: Readonly<Record<string, Buffer>>): void {
-    const { service, retention, incarnation } = this.options;
+    const { service, retention, incarnation, host } = this.options;
     this.store = new CheckpointStore(service.checkpoints, incarnation, stored);
     this.collection = new LogCollection(retention, own);
+    this.onStable(host.replica.stable);
   }
 
   onStable({ sequence: place, proof }: StableCheckpoint): void {

@@ -47,4 +47,18 @@ describe('what the simulator has found', () => {
     expect(cluster.violation).toBeUndefined();
     expect(cluster.trace.some((line) => line.includes('decided 1') && line.includes('replica-4 →'))).toBe(true);
   });
+
+  // Seed 503596 with seven replicas, told in a few lines.
+  it('stores a checkpoint that was stable before a restart, and not stored yet', async () => {
+    const cluster = await ScriptedCluster.start({ checkpointInterval: 4, logSize: 8 });
+    const own = (): Map<string, Buffer> => cluster.cluster.parts.logRedis.hashesOf('replica-4').get('replica')!;
+    for (let count = 0; count < 4; count++) await cluster.submit({ op: 'increment', key: 'k', by: 1 });
+    await cluster.until('it is stable', () => own().get('stable-checkpoint')?.toString() === '4');
+    cluster.kill(3);
+    own().delete('stored-checkpoint'); // as if it had died before it was stored
+    await cluster.revive(3);
+    expect(cluster.core(3).stable.sequence).toBe(4);
+    await cluster.until('it is stored', () => (own().get('stored-checkpoint')?.length ?? 0) > 0);
+    expect(cluster.violation).toBeUndefined();
+  });
 });
