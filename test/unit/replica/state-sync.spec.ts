@@ -13,7 +13,7 @@ function storing() {
   const pieces: number[] = [];
   let onKept: (() => void) | undefined;
   const host: Pick<Host, 'keepHouse'> & { readonly replica: object } = {
-    replica: { stable: { sequence: sequence(128) }, lastExecuted: sequence(128) },
+    replica: { stable: { sequence: sequence(128), proof: [] }, lastExecuted: sequence(128) },
     keepHouse(write, then) {
       const turn = new TurnBuilder();
       write(turn);

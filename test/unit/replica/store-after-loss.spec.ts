@@ -39,7 +39,7 @@ class Keeping {
     const storing = new Storing(this.holding, this.broker);
     const isKeepingHouse = (): boolean => this.isBusy;
     const host = {
-      replica: { stable: { sequence: 0 }, lastExecuted: 0, openPlaces: [] },
+      replica: { stable: { sequence: 0, proof: [] }, lastExecuted: 0, openPlaces: [] },
       get isKeepingHouse() {
         return isKeepingHouse();
       },
