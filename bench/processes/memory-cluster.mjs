@@ -3,7 +3,6 @@ import { authorityFromToken } from '../../dist/crypto/enrolment.js';
 import { generateIdentity, sign } from '../../dist/crypto/ed25519.js';
 import { genesisDigest, preamble } from '../../dist/crypto/genesis.js';
 import { Membership } from '../../dist/crypto/membership.js';
-import { DerivedSessionKeys } from '../../dist/crypto/session-keys.js';
 import { Ed25519Signer, Ed25519Verifier } from '../../dist/crypto/signatures.js';
 import { readSettings } from '../../dist/config/settings.js';
 import { configurationOf } from '../../dist/cli/run-replica.js';
@@ -74,7 +73,6 @@ async function startReplica({ membership, identities }, index, broker, settings)
     service: new StateMachineService(new KeyValueService(), fail),
     signer: new Ed25519Signer(identities[index]),
     verifier: new Ed25519Verifier(membership),
-    sessionKeys: new DerivedSessionKeys(identities[index], membership, index),
     outbox: new MemoryOutbox(broker, name),
     log: new MemoryMessageLog(broker, name),
     promises: new MemoryPromiseKeeper(),

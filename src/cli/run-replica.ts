@@ -7,7 +7,6 @@ import { readJoinToken } from '../config/join-token.js';
 import type { Settings } from '../config/settings.js';
 import { authorityFromToken } from '../crypto/enrolment.js';
 import type { Membership } from '../crypto/membership.js';
-import { DerivedSessionKeys } from '../crypto/session-keys.js';
 import { Ed25519Signer, Ed25519Verifier } from '../crypto/signatures.js';
 import { DataFolder } from '../enrolment/data-folder.js';
 import { found } from '../enrolment/founding.js';
@@ -167,7 +166,6 @@ async function takePart(
     service: serviceOf(settings, machine, digest, logger, onNondeterminism),
     signer: new Ed25519Signer(folder.identity),
     verifier: new Ed25519Verifier(membership),
-    sessionKeys: new DerivedSessionKeys(folder.identity, membership, self),
     outbox,
     log: new RedisMessageLog(log.asking, keys, name),
     promises,

@@ -43,8 +43,6 @@ export type Input =
   /** What this replica's own log holds of checkpoints and views; all of it before the slots' messages. */
   | { readonly kind: 'restore-view'; readonly message: Checkpoint | ViewChange | NewView }
   | InstalledState
-  /** A peer lacks a batch that is committed here, and not q of the COMMITs that we have counted for it can be shown to others (rule 6). */
-  | { readonly kind: 'unprovable'; readonly sequence: SequenceNumber }
   /** A batch that we asked for by its digest, or that came our way. */
   | { readonly kind: 'batch'; readonly sequence: SequenceNumber; readonly batch: Batch }
   /** What this identity has said before its restart, told by the promises in its data folder. Nothing contradicts it. */

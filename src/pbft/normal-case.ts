@@ -111,8 +111,6 @@ function acceptVote<V extends Prepare | Commit>(
     return 'conflicting-vote';
   }
   votes.set(vote.replica, vote);
-  const isLate = slot.isDone && vote.kind === 'commit' && vote.digest === slot.prePrepare?.digest;
-  if (isLate) core.emit({ kind: 'persist', message: vote });
   advance(core, slot);
   return undefined;
 }

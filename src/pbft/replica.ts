@@ -7,7 +7,6 @@ import type { Input } from './inputs.js';
 import { invariant } from './invariant.js';
 import type {
   Batch,
-  Commit,
   CommittedCertificate,
   NewView,
   PhaseMessage,
@@ -23,7 +22,7 @@ import { resendStalled } from './resending.js';
 import { onState, seekState, wantsState } from './state-transfer.js';
 import { endRestoring, restorePromise, restoreSettled, restoreSlot, restoreView } from './restoring.js';
 import { votesFor } from './slot.js';
-import { onUnprovable, tickTimers } from './suspicion.js';
+import { tickTimers } from './suspicion.js';
 import { sequence, view, type ReplicaIndex, type SequenceNumber, type View, type Digest } from './types.js';
 import { fetchMissing, mayTellNewView, onBatch, onNewView, onViewChange, startViewChange } from './view-change.js';
 
@@ -57,9 +56,6 @@ export class Replica {
       case 'batch':
         onBatch(core, input.sequence, input.batch);
         break;
-      case 'unprovable':
-        onUnprovable(core, input.sequence);
-        break;
       case 'restore':
         restoreSlot(core, input.messages);
         break;
@@ -91,9 +87,7 @@ export class Replica {
     if (reason !== undefined) return reason;
     const slot = core.log.get(header.sequence);
     if (slot === undefined) return undefined;
-    // It committed without this vote, which may yet show others that it did.
-    const isLate = header.kind === 'commit' && slot.prePrepare?.digest === header.digest;
-    if (slot.isDone) return isLate && !slot.commits.has(header.replica) ? 'not-needed' : 'already-executed';
+    if (slot.isDone) return 'already-executed';
     // It prepared without this vote; one for another digest is evidence, and worth its price.
     const isPrepared = slot.prepared?.prePrepare.view === core.view && slot.commits.has(core.self);
     if (isPrepared && header.kind === 'prepare' && slot.prePrepare?.digest === header.digest) return 'not-needed';
@@ -162,21 +156,12 @@ export class Replica {
     return wantsState(this.core, place, digest);
   }
 
-  /**
-   * The proof that the batch at `place` is committed, as long as the memory holds it.
-   * @param isProven whether others can be shown this vote
-   */
-  certificateOf(
-    place: SequenceNumber,
-    isProven: (vote: Commit) => boolean = () => true,
-  ): CommittedCertificate | undefined {
+  /** The proof that the batch at `place` is committed, as long as the memory holds it. */
+  certificateOf(place: SequenceNumber): CommittedCertificate | undefined {
     const slot = this.core.log.get(place);
     if (slot?.committed === undefined) return undefined;
     const { q } = this.core.configuration;
-    const commits: Commit[] = [];
-    for (const vote of votesFor(slot.commits, slot.committed.digest)) {
-      if (commits.length < q && isProven(vote)) commits.push(vote);
-    }
+    const commits = votesFor(slot.commits, slot.committed.digest).slice(0, q);
     return commits.length < q ? slot.certificate : { kind: 'certificate', batch: slot.committed, commits };
   }
 

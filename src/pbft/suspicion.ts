@@ -1,7 +1,7 @@
 import type { Core } from './core.js';
 import { censorshipFactor, idlenessFactor } from './timers.js';
 import { failView, goOnWith, startViewChange } from './view-change.js';
-import { sequence, view, type SequenceNumber } from './types.js';
+import { sequence, view } from './types.js';
 
 /** Bundles that are passed on to the primary at once. */
 const forwardedMax = 16;
@@ -72,14 +72,4 @@ function tickViewChange(core: Core): void {
   if (timers.sinceQuorum === undefined) return;
   timers.sinceQuorum++;
   if (timers.sinceQuorum >= timers.backedOff(viewChangeTimeoutTicks)) failView(core);
-}
-
-/**
- * What was counted committed here by COMMITs that prove nothing to others, the next view orders again: a peer cannot go on without it, no
- * time-out runs where nobody waits for anything, and whoever gave us such a COMMIT counts by signatures from now on (rule 6). Behind the
- * stable checkpoint no slot is left: there is its state.
- */
-export function onUnprovable(core: Core, place: SequenceNumber): void {
-  const isCounted = core.log.get(place)?.isDone === true;
-  if (isCounted && !core.isChangingView) startViewChange(core, view(core.view + 1));
 }

@@ -47,14 +47,9 @@ export class Answers {
     return this.bytes.isLeft(peer);
   }
 
-  /** Puts down to a peer what an answer takes, in bytes. */
-  spend(peer: number, bytes: number): void {
-    this.bytes.spend(peer, bytes);
-  }
-
   /** Sends at once what one peer needs. */
   send(peer: number, channel: Channel, frames: readonly Buffer[]): void {
-    for (const { length } of frames) this.spend(peer, length);
+    for (const { length } of frames) this.bytes.spend(peer, length);
     this.options.announce(packets(channel, frames));
   }
 }

@@ -5,6 +5,7 @@ import {
   promisedView,
   type Commit,
   type CommittedCertificate,
+  type PhaseMessage,
   type ReplicaMessage,
   type StableCheckpoint,
 } from '../pbft/messages.js';
@@ -19,8 +20,6 @@ import type { Sealer } from '../wire/envelope.js';
 import { encodeCachedAttachments, encodeReplyAttachments, proveReplies } from '../wire/reply.js';
 import { nullBatch, type BatchBook } from './batch-book.js';
 import { fields, placeOf } from './log-entries.js';
-import type { CommitVotes } from './commit-votes.js';
-import { Evidence } from './evidence.js';
 import type { MessageBook } from './message-book.js';
 import { RefusalCounter } from './refusal-counter.js';
 import { ReplyFrames } from './reply-frames.js';
@@ -29,6 +28,8 @@ import { TurnBuilder } from './turn-builder.js';
 
 /** Bytes that may wait to be written and sent; beyond it inputs are dropped until Redis takes them (rule 31). */
 const outgoingBytesMax = 64 * 1024 * 1024;
+/** Contradictions that are kept to be shown. */
+const evidenceMax = 64;
 
 export interface HostOptions {
   readonly configuration: Configuration;
@@ -37,7 +38,6 @@ export interface HostOptions {
   readonly service: Service;
   readonly book: MessageBook;
   readonly batches: BatchBook;
-  readonly commits: CommitVotes;
   readonly sealer: Sealer;
   readonly outbox: Outbox;
   readonly log: MessageLog;
@@ -64,7 +64,9 @@ export interface HostOptions {
 export class Host {
   readonly replica: Replica;
   readonly refusals = new RefusalCounter();
-  readonly evidence: Evidence;
+  readonly evidence: { readonly first: PhaseMessage; readonly second: PhaseMessage }[] = [];
+  /** How often a signer contradicted itself. */
+  contradictions = 0;
   private readonly turn = new TurnBuilder();
   private readonly replyFrames: ReplyFrames;
   private promised: KeptPromise[] = [];
@@ -81,8 +83,7 @@ export class Host {
   private idle: (() => void) | undefined;
 
   constructor(private readonly options: HostOptions) {
-    const { configuration, service, batches, sealer, commits } = options;
-    this.evidence = new Evidence({ ...options, isProven: (vote) => commits.isProven(vote) });
+    const { configuration, service, batches, sealer } = options;
     this.replyFrames = new ReplyFrames(sealer);
     this.replica = new Replica(configuration, {
       application: service,
@@ -216,7 +217,12 @@ export class Host {
         this.refuse(effect.reason);
         break;
       case 'evidence':
-        this.evidence.add(effect);
+        this.contradictions++;
+        if (this.evidence.length < evidenceMax) this.evidence.push(effect);
+        logger.error(
+          { replica: this.nameOf(effect.first.replica), kind: effect.first.kind, sequence: effect.first.sequence },
+          'a replica contradicts itself: proof that it is faulty',
+        );
         break;
     }
   }

@@ -7,7 +7,6 @@ import { decodePhaseBody } from '../wire/phase.js';
 import { decodeCertificate, decodeDecided } from '../wire/service.js';
 import { decodeCheckpoint, decodeNewView, decodeViewChange } from '../wire/views.js';
 import type { BatchBook } from './batch-book.js';
-import type { CommitVotes } from './commit-votes.js';
 import type { Host } from './host.js';
 import type { MessageBook } from './message-book.js';
 
@@ -29,7 +28,6 @@ export interface InboxOptions {
   readonly sealer: Sealer;
   readonly book: MessageBook;
   readonly batches: BatchBook;
-  readonly commits: CommitVotes;
   readonly services: ServiceFrames;
 }
 
@@ -104,18 +102,14 @@ export class Inbox {
   }
 
   private onPhase(frame: Frame, kind: 'pre-prepare' | 'prepare' | 'commit'): RefusalReason | undefined {
-    const { host, opener, book, commits } = this.options;
+    const { host, opener, book } = this.options;
     const header = decoded(() => decodePhaseBody(kind, frame.signer, frame.body));
     if (header === 'malformed-frame') return header;
     const reason = host.replica.screen(header);
-    // A COMMIT that comes too late to be needed may yet be shown to others: it is kept where it costs nothing to count.
-    const isOfUse = reason === undefined || (kind === 'commit' && reason === 'not-needed');
-    const isVouchedFor = isOfUse && kind === 'commit' && commits.vouchesFor(frame);
-    if (reason !== undefined && !isVouchedFor) return reason;
-    if (!isVouchedFor && !opener.verify(frame)) return 'bad-signature';
+    if (reason !== undefined) return reason;
+    if (!opener.verify(frame)) return 'bad-signature';
     const message = book.phaseMessage(frame, header);
     if (typeof message === 'string') return message;
-    if (isVouchedFor) commits.count(message, frame);
     host.step({ kind: 'message', message });
     return undefined;
   }

@@ -12,7 +12,6 @@ import type {
 import { primaryOf } from '../pbft/quorum.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { digest, replicaIndex } from '../pbft/types.js';
-import type { Authenticator } from '../wire/authenticator.js';
 import type { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, type Frame } from '../wire/frame.js';
 import { decodePhaseBody, encodePhaseBody, type PhaseHeader } from '../wire/phase.js';
@@ -43,7 +42,6 @@ export interface MessageBookOptions {
   readonly n: number;
   readonly opener: Opener;
   readonly sealer: Sealer;
-  readonly authenticator: Authenticator;
   readonly batches: BatchBook;
 }
 
@@ -75,22 +73,16 @@ export class MessageBook {
     return frame;
   }
 
-  /**
-   * The message as a frame to be sent: a PRE-PREPARE names its bundles, which every replica has from the gateway, and with our COMMIT go MACs,
-   * so that nobody need verify it.
-   */
+  /** The message as a frame to be sent: a PRE-PREPARE names its bundles, which every replica has from the gateway. */
   saidAs(message: ReplicaMessage): Buffer {
-    const { batches, authenticator, sealer } = this.options;
-    const named = message.kind === 'pre-prepare' ? message.batch : undefined;
-    if (named === undefined && message.kind !== 'commit') return this.frameOf(message);
+    if (message.kind !== 'pre-prepare' || message.batch === undefined) return this.frameOf(message);
     const body = this.bodyOf(message);
-    const signature = this.signatureOf(message, body);
-    const attachment = named === undefined ? authenticator.of({ body, signature }) : batches.encodeNames(named);
-    return sealer.wrap(message.kind, body, signature, attachment, message.replica);
+    const names = this.options.batches.encodeNames(message.batch);
+    return this.options.sealer.wrap(message.kind, body, this.signatureOf(message, body), names, message.replica);
   }
 
   /**
-   * A phase message out of a frame that is its signer's; a PRE-PREPARE with its batch, unless none is attached, or one that names a
+   * A phase message out of a frame whose signature was verified; a PRE-PREPARE with its batch, unless none is attached, or one that names a
    * bundle which we lack.
    * @param read what its body says, where the caller has read it
    */
@@ -100,7 +92,7 @@ export class MessageBook {
     const { kind } = header;
     if (kind !== 'pre-prepare') {
       const message: PhaseMessage = { ...header, kind };
-      this.known.set(message, frame.attachment.length === 0 ? frame : { signature: frame.signature });
+      this.known.set(message, frame);
       return message;
     }
     const { signature, attachment } = frame;

@@ -40,14 +40,10 @@ export class Presence {
     this.heard = Array.from({ length: options.n }, () => none);
   }
 
-  /** @returns a whole number that nobody could know before: a part of the signature */
-  announce(): number {
+  announce(): void {
     const { incarnation, startedAt, sealer } = this.options;
     const status = { ...this.options.describe(), incarnation, startedAt, rival: this.rival, heard: this.heard };
-    const body = encodeStatus(status);
-    const signature = sealer.signatureOf('status', body);
-    this.options.announce(packets('status', [sealer.wrap('status', body, signature, Buffer.alloc(0))]));
-    return signature.readUInt32LE();
+    this.options.announce(packets('status', [sealer.seal('status', encodeStatus(status))]));
   }
 
   onStatus(frame: Frame): RefusalReason | undefined {

@@ -1,24 +1,23 @@
 import { sha256 } from '../crypto/digest.js';
 import type { Configuration } from '../pbft/configuration.js';
 import type { RefusalReason } from '../pbft/refusal.js';
+import { sequence, type Digest, type ReplicaIndex, type SequenceNumber } from '../pbft/types.js';
 import type { Channel, SubscriptionListener } from '../ports/bus.js';
 import type { Logger } from '../ports/logger.js';
 import type { MessageLog } from '../ports/message-log.js';
 import type { Outbox } from '../ports/outbox.js';
 import type { PromiseKeeper } from '../ports/promise-keeper.js';
-import type { SessionKeys, Signer, Verifier } from '../ports/signatures.js';
-import { Authenticator } from '../wire/authenticator.js';
+import type { Signer, Verifier } from '../ports/signatures.js';
 import { Opener, Sealer } from '../wire/envelope.js';
 import { decoded, gatewaySigner, type Frame } from '../wire/frame.js';
-import { decodeQuery, encodeFetch, encodeQueryReply, type Status } from '../wire/service.js';
+import { decodeFetch, decodeQuery, encodeFetch, encodeQueryReply, type Status } from '../wire/service.js';
+import { decodeFetchBatch, encodeCheckpoint, encodeFetchBatch } from '../wire/views.js';
 import { Answers } from './answers.js';
 import { BatchBook } from './batch-book.js';
-import { BatchExchange } from './batch-exchange.js';
 import { CatchUp } from './catch-up.js';
-import { CommitVotes } from './commit-votes.js';
 import { Host } from './host.js';
 import { Inbox, type ServiceFrames } from './inbox.js';
-import { Library } from './library.js';
+import { Library, type CertificateParts } from './library.js';
 import { MessageBook } from './message-book.js';
 import { Presence } from './presence.js';
 import { Recall } from './recall.js';
@@ -60,7 +59,6 @@ export interface ReplicaNodeOptions {
   readonly service: Service;
   readonly signer: Signer;
   readonly verifier: Verifier;
-  readonly sessionKeys: SessionKeys;
   readonly outbox: Outbox;
   readonly log: MessageLog;
   readonly promises: PromiseKeeper;
@@ -83,12 +81,11 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
   private readonly sealer: Sealer;
   private readonly book: MessageBook;
   private readonly batches: BatchBook;
-  private readonly exchange: BatchExchange;
-  private readonly commits: CommitVotes;
   private readonly answers: Answers;
   /** Set while it must learn from its peers what it may have said. */
   private recall: Recall | undefined;
   private isRunning = false;
+  private batchTarget = 0;
   /** How many statuses of each peer were heard. */
   private readonly statusesHeard = new Map<number, number>();
   private ticks = 0;
@@ -103,23 +100,20 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     this.sealer = new Sealer(context, options.signer, self);
     const { opener, sealer } = this;
     this.batches = new BatchBook({ opener, decodeOperation: (operation) => service.decodeOperation(operation) });
-    const authenticator = new Authenticator(context, options.sessionKeys, self);
-    this.book = new MessageBook({ self, n, opener, sealer, authenticator, batches: this.batches });
-    this.commits = new CommitVotes({ opener, authenticator, onFalseSignature: this.onFalseSignature.bind(this) });
-    const { batches, book, commits } = this;
-    const announce = outbox.announce.bind(outbox);
-    this.answers = new Answers({ opener, announce });
-    const { answers } = this;
-    this.exchange = new BatchExchange({ self, n, sealer, batches, answers, announce });
-    const onBatchWanted = this.exchange.ask.bind(this.exchange);
+    this.book = new MessageBook({ self, n, opener, sealer, batches: this.batches });
+    const { batches, book } = this;
+    const onBatchWanted = this.askForBatch.bind(this);
     const onStateWanted: StateSync['want'] = (wanted) => {
       this.sync.want(wanted);
     };
     const onStable: StateSync['onStable'] = (checkpoint) => {
       this.sync.onStable(checkpoint);
     };
-    this.host = new Host({ ...options, book, batches, commits, sealer, onBatchWanted, onStateWanted, onStable });
-    this.inbox = new Inbox({ self, host: this.host, opener, sealer, book, batches, commits, services: this });
+    this.host = new Host({ ...options, book, batches, sealer, onBatchWanted, onStateWanted, onStable });
+    this.inbox = new Inbox({ self, host: this.host, opener, sealer, book, batches, services: this });
+    const announce = outbox.announce.bind(outbox);
+    this.answers = new Answers({ opener, announce });
+    const { answers } = this;
     const retention = configuration.options.logSize;
     this.sync = new StateSync({
       ...options,
@@ -149,16 +143,12 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     });
     this.library = new Library({
       log: options.log,
-      host: this.host,
+      sealer: this.sealer,
       genesisDigest,
-      self,
       n,
-      opener,
-      sealer,
-      book,
-      batches,
-      commits,
       answers,
+      lastExecuted: () => this.host.replica.lastExecuted,
+      recent: (place) => this.recentCertificate(sequence(place)),
     });
   }
 
@@ -220,8 +210,7 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     }
     this.sync.tick();
     this.answers.tick();
-    if (++this.ticks % statusTicks !== 0) return;
-    this.commits.lookAtOne(this.presence.announce());
+    if (++this.ticks % statusTicks === 0) this.presence.announce();
   }
 
   onPayload(channel: Channel, payload: Buffer): void {
@@ -244,11 +233,27 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
   }
 
   onFetch(frame: Frame): RefusalReason | undefined {
-    return this.library.onFetch(frame);
+    const { self } = this.options.configuration;
+    const fetch = decoded(() => decodeFetch(frame.signer, frame.body));
+    if (fetch === 'malformed-frame') return fetch;
+    if (fetch.target !== self) return undefined;
+    const reason = this.answers.screen(frame);
+    if (reason !== undefined) return reason;
+    const channel: Channel = fetch.credential === undefined ? 'state' : `reply:${fetch.credential.name}`;
+    return this.library.request(frame.signer, fetch, channel) ? undefined : 'overloaded';
   }
 
   onFetchBatch(frame: Frame): RefusalReason | undefined {
-    return this.exchange.onFetch(frame, this.host);
+    const wanted = decoded(() => decodeFetchBatch(frame.body));
+    if (wanted === 'malformed-frame') return wanted;
+    if (wanted.target !== this.options.configuration.self) return undefined;
+    const batch = this.host.replica.batchOf(wanted.sequence, wanted.digest);
+    if (batch === undefined) return undefined;
+    const reason = this.answers.screen(frame);
+    if (reason !== undefined) return reason;
+    const answer = this.sealer.seal('batch', encodeCheckpoint(wanted), this.batches.encode(batch));
+    this.answers.send(frame.signer, 'state', [answer]);
+    return undefined;
   }
 
   onFetchState(frame: Frame): RefusalReason | undefined {
@@ -308,19 +313,30 @@ export class ReplicaNode implements SubscriptionListener, ServiceFrames {
     this.answers.send(replica, 'checkpoint', frames);
   }
 
-  private onFalseSignature(replica: number): void {
-    this.host.refuse('bad-signature');
-    const name = this.options.names[replica];
-    this.options.logger.error({ replica: name }, 'a replica vouches for COMMITs that it has not signed: it is faulty');
+  private recentCertificate(place: SequenceNumber): CertificateParts | undefined {
+    const certificate = this.host.replica.certificateOf(place);
+    // What is handed out past the turns must not hold a word of ours that still waits in one.
+    if (certificate?.commits.some((commit) => this.host.isUnsaid(commit)) !== false) return undefined;
+    const { batch, commits } = certificate;
+    return { batch: this.batches.encode(batch), commitFrames: commits.map((commit) => this.book.frameOf(commit)) };
+  }
+
+  /** Asks `from`, or else one replica after the other, a new one each time. */
+  private askForBatch(place: SequenceNumber, digest: Digest, from?: ReplicaIndex): void {
+    const { n, self } = this.options.configuration;
+    if (from === undefined) this.batchTarget = (this.batchTarget + 1) % n;
+    if (this.batchTarget === self) this.batchTarget = (this.batchTarget + 1) % n;
+    const body = encodeFetchBatch({ target: from ?? this.batchTarget, sequence: place, digest });
+    this.options.outbox.announce(packets('state', [this.sealer.seal('fetch-batch', body)]));
   }
 
   private describe(): Omit<Status, 'incarnation' | 'rival' | 'startedAt' | 'heard'> {
-    const { replica, refusals, evidence, notVoting } = this.host;
+    const { replica, refusals, contradictions, notVoting } = this.host;
     const fetching = this.sync.fetching === undefined ? '' : `fetches the state after ${this.sync.fetching}`;
     const waiting = replica.isChangingView ? `asks for view ${replica.view}` : fetching;
     const isIdle = replica.lastExecuted === this.described;
     this.described = replica.lastExecuted;
-    const contradicted = evidence.count > 0 ? ([['evidence', evidence.count]] as const) : [];
+    const contradicted = contradictions > 0 ? ([['evidence', contradictions]] as const) : [];
     return {
       view: replica.view,
       lastExecuted: replica.lastExecuted,

@@ -1,11 +1,10 @@
 import { Random } from './random.js';
 import type { Membership } from '../crypto/membership.js';
 import { enrolmentStatement } from '../crypto/enrolment.js';
-import { DerivedSessionKeys } from '../crypto/session-keys.js';
 import { Ed25519Signer, Ed25519Verifier } from '../crypto/signatures.js';
 import { sign } from '../crypto/ed25519.js';
-import { replicaIndex, type ReplicaIndex } from '../pbft/types.js';
-import { tagBytes as macBytes, type SessionKeys, type Signer, type Verifier } from '../ports/signatures.js';
+import type { ReplicaIndex } from '../pbft/types.js';
+import type { Signer, Verifier } from '../ports/signatures.js';
 import type { Credential } from '../wire/credential.js';
 import { identityNamed, type Founders } from './founders.js';
 
@@ -13,8 +12,6 @@ import { identityNamed, type Founders } from './founders.js';
 export interface Signatures {
   readonly verifier: Verifier;
   signerOf(name: string): Signer;
-  /** Of the replica with this name. */
-  sessionKeysOf(name: string): SessionKeys;
   /** Of a gateway that the authority has admitted. */
   credentialOf(gateway: string): Credential;
 }
@@ -22,11 +19,9 @@ export interface Signatures {
 /** Real Ed25519, as in production. */
 export function realSignatures({ membership, authority, identities }: Founders): Signatures {
   const identityOf = (name: string) => identities[membership.indexOf(name) ?? -1] ?? identityNamed(name);
-  const indexOf = (name: string) => replicaIndex(membership.indexOf(name) ?? -1);
   return {
     verifier: new Ed25519Verifier(membership),
     signerOf: (name) => new Ed25519Signer(identityOf(name)),
-    sessionKeysOf: (name) => new DerivedSessionKeys(identityOf(name), membership, indexOf(name)),
     credentialOf(name) {
       const publicKey = identityNamed(name).rawPublicKey;
       return { name, publicKey, enrolment: sign(authority.privateKey, gatewayStatement(membership, name, publicKey)) };
@@ -76,17 +71,6 @@ export function modelledSignatures({ membership }: Founders): Signatures {
     signerOf(name) {
       const key = keyOf(name);
       return { sign: (message) => tagOf(key, message) };
-    },
-    sessionKeysOf(name) {
-      const sharedKey = (from: string | undefined, to: string | undefined) => keyOf(`${from} to ${to}`);
-      const nameOf = (index: ReplicaIndex) => membership.replicas[index]?.name;
-      return {
-        tagFor: (to, message) => tagOf(sharedKey(name, nameOf(to)), message).subarray(0, macBytes),
-        fits: (from, message, tag) =>
-          tagOf(sharedKey(nameOf(from), name), message)
-            .subarray(0, macBytes)
-            .equals(tag),
-      };
     },
     credentialOf,
     verifier: {

@@ -202,7 +202,6 @@ export class SimulatedReplica {
       service,
       signer: parts.signatures.signerOf(name),
       verifier: parts.signatures.verifier,
-      sessionKeys: parts.signatures.sessionKeysOf(name),
       outbox,
       log: new SimulatedMessageLog(parts.logRedis, name),
       promises: new ProcessPromises(this.promises, process, (promises) => {

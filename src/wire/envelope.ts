@@ -118,8 +118,8 @@ const kindsOnChannel: Readonly<Record<string, readonly Kind[]>> = {
 const gatewayKinds: readonly Kind[] = ['request', 'query', 'fetch', 'prove'];
 /** And these nobody else. */
 const onlyGatewayKinds: readonly Kind[] = ['request', 'query', 'prove'];
-/** Only these have an attachment; a COMMIT only on the bus. */
-const carryingKinds: readonly Kind[] = ['pre-prepare', 'commit', 'reply', 'decided', 'batch', 'state-chunk', 'proof'];
+/** Only these have an attachment. */
+const carryingKinds: readonly Kind[] = ['pre-prepare', 'reply', 'decided', 'batch', 'state-chunk', 'proof'];
 
 /** Takes frames apart, cheapest checks first (rule 8). */
 export class Opener {
@@ -146,7 +146,6 @@ export class Opener {
   openInner(bytes: Buffer, kind: Kind): Frame | RefusalReason {
     const frame = decodeFrame(bytes, this.context.genesisDigest);
     if (typeof frame === 'string') return frame;
-    if (kind === 'commit' && frame.attachment.length > 0) return 'malformed-frame'; // its MACs were for others
     return frame.kind === kind ? this.checkOrigin(frame) : 'wrong-channel';
   }
 

@@ -12,7 +12,7 @@ import { kindOf, type Kind } from './kinds.js';
  *
  * The signature covers preamble(kind) ‖ body, of a bundle preamble(kind) ‖ SHA-256(body), where the preamble holds the domain tag, the
  * whole genesis digest, the epoch and the kind (rule 6). `signer` only says whose key to try. An attachment (a batch or names of what is in it, a list
- * of leaves) is bound by a digest in the body, or vouches for body and signature (`Authenticator`). The eight bytes let a stranger's frame be refused before any cryptography (rule 8).
+ * of leaves) is bound by a digest in the body. The eight bytes let a stranger's frame be refused before any cryptography (rule 8).
  */
 export interface Frame {
   readonly kind: Kind;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { replicaIndex, sequence } from '../../src/pbft/types.js';
+import { replicaIndex } from '../../src/pbft/types.js';
 import { CheckedReplica, refusals, sent } from '../support/checked-replica.js';
 import { ask, certificate, commit, prepare, proposal } from '../support/core-messages.js';
 import { wantingView1, whereabouts } from '../support/in-view.js';
@@ -30,47 +30,6 @@ describe('f+1 replicas that ask for higher views (OSDI §4.5.2)', () => {
     const replica = wantingView1();
     replica.receive(viewChange(0, 2), viewChange(3, 3));
     expect(whereabouts(replica)).toBe('wants 2');
-  });
-});
-
-/** A peer lacks what was executed upon COMMITs that nobody can be shown: docs/protocol.md, rule 6. */
-describe('a batch that cannot be shown to be committed', () => {
-  const unprovable = (place: number) => ({ kind: 'unprovable', sequence: sequence(place) }) as const;
-
-  function executing(...places: readonly number[]): CheckedReplica {
-    const replica = new CheckedReplica({ checkpointInterval: 2, logSize: 4 });
-    for (const place of places) {
-      const about = proposal(place);
-      replica.receive(about, prepare(2, about), commit(0, about), commit(2, about));
-    }
-    expect(replica.core.lastExecuted).toBe(places.length);
-    return replica;
-  }
-
-  it('is ordered again by the next view, for which it is asked once', () => {
-    const replica = executing(1);
-    expect(sent(replica.step(unprovable(1)))).toMatchObject([{ kind: 'view-change', view: 1, replica: 1 }]);
-    expect(sent(replica.step(unprovable(1)))).toEqual([]);
-    expect(whereabouts(replica)).toBe('wants 1');
-  });
-
-  it('changes no view before its COMMITs were counted, nor once it is ordered anew', () => {
-    const replica = executing(1);
-    replica.receive(proposal(2));
-    expect(sent(replica.step(unprovable(2)))).toEqual([]);
-    replica.step(unprovable(1));
-    replica.receive(newViewFrom([0, 2, 3].map((one) => viewChange(one, 2))));
-    expect(sent(replica.step(unprovable(1)))).toEqual([]);
-    expect(whereabouts(replica)).toBe('in 2');
-  });
-
-  it('changes no view behind a stable checkpoint: there is its state', () => {
-    const replica = executing(1, 2);
-    const own = sent(replica.ticks(16)).find((message) => message.kind === 'checkpoint')!;
-    replica.receive({ ...own, replica: replicaIndex(0) }, { ...own, replica: replicaIndex(2) });
-    expect(replica.core.stable.sequence).toBe(2);
-    expect(sent(replica.step(unprovable(2)))).toEqual([]);
-    expect(whereabouts(replica)).toBe('in 0');
   });
 });
 

@@ -80,11 +80,6 @@ export const found: readonly Found[] = [
     ],
   },
   {
-    seed: 500_162,
-    what: 'executed upon a COMMIT with a false signature, a batch stayed unknown for ever to two of seven that had been away (COMMITs counted by MACs for an afternoon)',
-    shownBy: ['paper/asking-for-views.spec.ts', 'is ordered again by the next view, for which it is asked once'],
-  },
-  {
     seed: 503_596,
     what: 'a checkpoint that was stable before a restart, and not stored yet, was not stored before the next one: the log stayed meanwhile',
     shownBy: ['simulation/found.spec.ts', 'stores a checkpoint that was stable before a restart, and not stored yet'],

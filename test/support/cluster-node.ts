@@ -1,5 +1,4 @@
 import type { Identity } from '../../src/crypto/ed25519.js';
-import { DerivedSessionKeys } from '../../src/crypto/session-keys.js';
 import { Ed25519Signer, Ed25519Verifier } from '../../src/crypto/signatures.js';
 import { BusClient, gatewayChannels } from '../../src/client/bus-client.js';
 import { Configuration } from '../../src/pbft/configuration.js';
@@ -80,7 +79,6 @@ export async function startNode({
     service,
     signer: new Ed25519Signer(key ?? identities[index]!),
     verifier: new Ed25519Verifier(membership),
-    sessionKeys: new DerivedSessionKeys(key ?? identities[index]!, membership, replicaIndex(index)),
     outbox: ports.outbox,
     log: ports.log,
     promises: ports.promises,

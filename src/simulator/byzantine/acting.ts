@@ -4,7 +4,6 @@ import { encodeCheckpoint } from '../../wire/views.js';
 import { falseDigest, type Action, type Traitor } from './plot.js';
 import { planting } from './planting.js';
 import { proposals } from './proposals.js';
-import { reflectTags } from './vouching.js';
 import { fabricate, farOffViewChange, newViewOnAny } from './view-lies.js';
 
 const noAttachment = Buffer.alloc(0);
@@ -158,7 +157,6 @@ export const actions: readonly Action[] = [
   { kind: 'impersonation', act: impersonate },
   { kind: 'vote-in-another-role', act: passOffAsCommits },
   { kind: 'vote-in-another-view', act: passOffInAnotherView },
-  { kind: 'reflected-tags', act: reflectTags },
   { kind: 'fabricated-view-change', act: askForView },
   { kind: 'far-off-view', act: askForFarOffView },
   { kind: 'two-new-views', act: beginViewTwice },

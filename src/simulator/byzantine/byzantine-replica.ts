@@ -1,7 +1,6 @@
 import type { FaultKind } from '../fault-kinds.js';
 import type { Kind } from '../../wire/kinds.js';
 import type { Channel, Publication } from '../../ports/bus.js';
-import { Authenticator } from '../../wire/authenticator.js';
 import { Sealer } from '../../wire/envelope.js';
 import { decodeFrame, joinPacket, splitPacket, type Frame } from '../../wire/frame.js';
 import type { Random } from '../random.js';
@@ -20,7 +19,6 @@ const actionsPerSecond = 1.5;
  */
 export class ByzantineReplica implements Traitor {
   readonly sealer: Sealer;
-  readonly authenticator: Authenticator;
   readonly index: number;
   readonly name: string;
   /** Whether it keeps a request from itself. */
@@ -37,7 +35,6 @@ export class ByzantineReplica implements Traitor {
     this.name = replica.name;
     const context = { genesisDigest: membership.digest, epoch: membership.epoch, n: membership.n };
     this.sealer = new Sealer(context, parts.signatures.signerOf(replica.name), replica.index);
-    this.authenticator = new Authenticator(context, parts.signatures.sessionKeysOf(replica.name), replica.index);
     this.others = membership.replicas.map(({ name }) => name).filter((name) => name !== replica.name);
     replica.conduct = {
       publish: (publications) => {

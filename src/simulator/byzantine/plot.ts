@@ -1,7 +1,6 @@
 import { sha256 } from '../../crypto/digest.js';
 import type { Digest } from '../../pbft/types.js';
 import type { Channel } from '../../ports/bus.js';
-import type { Authenticator } from '../../wire/authenticator.js';
 import type { Sealer } from '../../wire/envelope.js';
 import type { Frame } from '../../wire/frame.js';
 import type { Kind } from '../../wire/kinds.js';
@@ -42,8 +41,6 @@ export interface Traitor {
   readonly random: Random;
   /** Signs with its key. */
   readonly sealer: Sealer;
-  /** Makes MACs with the keys that it shares with the others. */
-  readonly authenticator: Authenticator;
   /** Whether it keeps requests from itself. */
   isCensoring: boolean;
   isOn(kind: FaultKind): boolean;

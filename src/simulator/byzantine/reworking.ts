@@ -19,7 +19,6 @@ import {
 import { decodeStateChunk, encodeStateChunk } from '../../wire/state-transfer.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../../wire/views.js';
 import { falseDigest, scratched, type Reworking, type Traitor, type Version } from './plot.js';
-import { commitUnprovably, vouchForSome } from './vouching.js';
 import { viewReworkings } from './view-lies.js';
 
 /** Bytes of a batch before its bundles: the view, then the time. */
@@ -184,8 +183,6 @@ const all: readonly Reworking[] = [
   { kind: 'false-name', probability: 0.3, rework: nameNothing },
   { kind: 'slow-primary', probability: 0.7, rework: delay },
   { kind: 'double-vote', probability: 0.3, rework: voteTwice },
-  { kind: 'unprovable-commit', probability: 0.3, rework: commitUnprovably },
-  { kind: 'partial-authenticator', probability: 0.3, rework: vouchForSome },
   { kind: 'lying-reply', probability: 0.5, rework: lieInReply },
   { kind: 'lying-query-reply', probability: 0.7, rework: lieInQueryReply },
   { kind: 'false-checkpoint', probability: 0.4, rework: lieAboutCheckpoint },

@@ -1,5 +1,4 @@
 import type { Control } from '../control.js';
-import { authenticators } from './authenticators.js';
 import { normalCase } from './normal-case.js';
 import { onTheWire } from './on-the-wire.js';
 import { proposals } from './proposals.js';
@@ -12,7 +11,6 @@ export const controls: readonly Control[] = [
   ...viewChanges,
   ...recovery,
   ...onTheWire,
-  ...authenticators,
   ...proposals,
   ...readersFound,
 ];

@@ -1,5 +1,4 @@
 import { simulate } from '../../../src/simulator/simulate.js';
-import { authenticators } from './authenticators.js';
 import { normalCase } from './normal-case.js';
 import { onTheWire } from './on-the-wire.js';
 import { proposals } from './proposals.js';
@@ -16,7 +15,6 @@ export const scenarios = {
   ...viewChanges,
   ...recovery,
   ...onTheWire,
-  ...authenticators,
   ...proposals,
   ...readersFound,
 } satisfies Record<string, () => void | Promise<void>>;

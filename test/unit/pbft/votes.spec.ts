@@ -47,34 +47,6 @@ describe('a signer that votes twice', () => {
   });
 });
 
-describe('a COMMIT that comes once its batch is executed', () => {
-  const executedUpon = () => {
-    const replica = new CheckedReplica();
-    replica.receive(about, prepare(2, about), commit(0, about), commit(2, about));
-    expect(replica.core.lastExecuted).toBe(1);
-    return replica;
-  };
-  const isNotOf2 = (vote: PhaseMessage): boolean => vote.replica !== 2;
-
-  it('is not needed, and kept all the same: others may be shown that one', () => {
-    const replica = executedUpon();
-    expect(replica.core.certificateOf(about.sequence, isNotOf2)).toBeUndefined();
-    expect(replica.core.screen(commit(3, about))).toBe('not-needed');
-    expect(replica.receive(commit(3, about))).toEqual([{ kind: 'persist', message: commit(3, about) }]);
-    expect(replica.core.certificateOf(about.sequence, isNotOf2)?.commits).toEqual(
-      [1, 0, 3].map((signer) => commit(signer, about)),
-    );
-  });
-
-  it('is of no use a second time, or for something else, or when it is a PREPARE', () => {
-    const replica = executedUpon();
-    for (const vote of [commit(2, about), commit(3, other), prepare(3, about)]) {
-      expect(replica.core.screen(vote)).toBe('already-executed');
-    }
-    expect(replica.receive(commit(3, other))).toEqual([]);
-  });
-});
-
 describe('a message that comes twice', () => {
   const messages = [about, prepare(2, about), prepare(3, about), commit(0, about), commit(2, about)];
 

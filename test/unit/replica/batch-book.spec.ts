@@ -2,9 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { limits } from '../../../src/pbft/configuration.js';
 import type { Batch, PrePrepare } from '../../../src/pbft/messages.js';
 import { digest, replicaIndex, sequence, view } from '../../../src/pbft/types.js';
-import { tagBytes } from '../../../src/ports/signatures.js';
 import { BatchBook } from '../../../src/replica/batch-book.js';
-import { Authenticator } from '../../../src/wire/authenticator.js';
 import { encodeBundleBody } from '../../../src/wire/bundle.js';
 import { Opener, Sealer } from '../../../src/wire/envelope.js';
 import { MessageBook } from '../../../src/replica/message-book.js';
@@ -124,7 +122,6 @@ describe('what comes with a PRE-PREPARE', () => {
       n: 4,
       opener,
       sealer: new Sealer(context, { sign }, self),
-      authenticator: new Authenticator(context, { tagFor: () => Buffer.alloc(tagBytes), fits: () => true }, self),
       batches: book,
     });
     const about = { view: view(0), sequence: sequence(1), digest: agreed, replica: replicaIndex(self) };
