@@ -8,6 +8,8 @@ export function sha256(bytes: Uint8Array): Digest {
 
 /** SHA-256 over the concatenation of `parts`, as 32 bytes. */
 export function sha256Bytes(...parts: readonly Uint8Array[]): Buffer {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return hash('sha256', only, 'buffer'); // takes a third of the time
   const hasher = createHash('sha256');
   for (const part of parts) hasher.update(part);
   return hasher.digest();

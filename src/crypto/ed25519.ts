@@ -63,6 +63,11 @@ export function publicKeyFromRaw(raw: Uint8Array): KeyObject {
   return publicKey;
 }
 
+/** The seed that the identity follows from. Secret. */
+export function seedOf({ privateKey }: Identity): Buffer {
+  return Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url');
+}
+
 /** The 32 bytes of an Ed25519 public key. */
 function rawPublicKey(publicKey: KeyObject): Buffer {
   return Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');

@@ -1,8 +1,9 @@
-import type { KeyObject } from 'node:crypto';
+import { hkdfSync, type KeyObject } from 'node:crypto';
 import type { ReplicaIndex } from '../pbft/types.js';
 import type { Signer, Verifier } from '../ports/signatures.js';
 import type { Credential } from '../wire/credential.js';
-import { publicKeyFromRaw, sign, verify, type Identity } from './ed25519.js';
+import { sha256Bytes } from './digest.js';
+import { publicKeyFromRaw, seedOf, sign, verify, type Identity } from './ed25519.js';
 import { enrolmentStatement } from './enrolment.js';
 import { namePattern } from './genesis.js';
 import type { Membership } from './membership.js';
@@ -11,12 +12,24 @@ import { publicKeyFault } from './public-key.js';
 /** Admitted gateways whose keys are kept ready. */
 const gatewaysMax = 1024;
 
-/** Signs with a key of node:crypto. */
+const openingDomain = 'quorate/1/opening\0';
+
+/**
+ * Signs with a key of node:crypto. An opening is SHA-256(key ‖ statement), under a key that follows from the same seed by HKDF (RFC 5869):
+ * statements of one kind have one length, so that no opening leads to another one.
+ */
 export class Ed25519Signer implements Signer {
+  private openingKey: Buffer | undefined;
+
   constructor(private readonly identity: Identity) {}
 
   sign(message: Uint8Array): Buffer {
     return sign(this.identity.privateKey, message);
+  }
+
+  openingOf(statement: Uint8Array): Buffer {
+    this.openingKey ??= Buffer.from(hkdfSync('sha256', seedOf(this.identity), '', openingDomain, 32));
+    return sha256Bytes(Buffer.concat([this.openingKey, statement]));
   }
 }
 

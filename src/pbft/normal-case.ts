@@ -154,9 +154,13 @@ function maySay(core: Core, kind: PhaseMessage['kind'], { view, sequence: place,
   return place > core.settled && core.promises.allow(kind, view, place, digest);
 }
 
-/** Records our own vote, then has it written and sent: in that order (rule 27). Never one that contradicts another. */
+/**
+ * Records our own vote, then has it written and sent: in that order (rule 27). Never one that contradicts another; and a COMMIT shows
+ * everybody the vote in which it was pledged, too (rule 6).
+ */
 function say(core: Core, slot: Slot, about: PrePrepare, kind: 'prepare' | 'commit'): void {
-  if (!maySay(core, kind, about)) return;
+  const pledging = about.replica === core.self ? 'pre-prepare' : 'prepare';
+  if (!maySay(core, kind, about) || !maySay(core, pledging, about)) return;
   const { view, sequence: place, digest } = about;
   core.promises.add(kind, view, place, digest);
   const vote = { view, sequence: place, digest, replica: core.self };

@@ -5,6 +5,11 @@ import type { Credential } from '../wire/credential.js';
 export interface Signer {
   /** @returns 64 bytes. */
   sign(message: Uint8Array): Buffer;
+  /**
+   * 32 bytes that nobody else can tell, always the same for one statement, also in a later process: to be told when the statement is made
+   * (wire/pledges.ts).
+   */
+  openingOf(statement: Uint8Array): Buffer;
 }
 
 /** Verifies what others have signed, by the membership. */

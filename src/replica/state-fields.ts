@@ -53,7 +53,7 @@ const checkpointFrameBytesMax = 1024;
  * To be raised with every change of how an item or a frame is encoded, what a state's digest covers, or this record: what another release
  * has stored would look like nothing, and be cleared away.
  */
-const storedFormat = 2;
+const storedFormat = 3;
 const checksumBytes = 8;
 
 /** u16 format ‖ u64 sequence ‖ u64 time ‖ u64 since ‖ u16 count × (u32 length ‖ CHECKPOINT frame) ‖ checksum. */

@@ -70,7 +70,7 @@ export function modelledSignatures({ membership }: Founders): Signatures {
   return {
     signerOf(name) {
       const key = keyOf(name);
-      return { sign: (message) => tagOf(key, message) };
+      return { sign: (message) => tagOf(key, message), openingOf: (statement) => openingOf(key, statement) };
     },
     credentialOf,
     verifier: {
@@ -93,6 +93,11 @@ function tagOf(key: ModelledKey, message: Uint8Array): Buffer {
   tag.writeInt32BE(mixed(message, key.high), 0);
   tag.writeInt32BE(mixed(message, key.low), 4);
   return tag;
+}
+
+/** Another function of the secret than what verifies: its second word is exchanged. */
+function openingOf({ high, low }: ModelledKey, statement: Uint8Array): Buffer {
+  return tagOf({ high: ~low, low: ~high }, statement).subarray(0, 32);
 }
 
 function fits(key: ModelledKey, message: Uint8Array, signature: Uint8Array): boolean {

@@ -7,7 +7,8 @@ import { replicaIndex, type Digest } from '../pbft/types.js';
 import { Reader } from './bytes.js';
 import { readCredential } from './credential.js';
 import { decoded, decodeFrame, encodeFrame, gatewaySigner, type Frame } from './frame.js';
-import type { Kind } from './kinds.js';
+import { isVote, type Kind } from './kinds.js';
+import { VoteSigner, VoteVerifier } from './pledges.js';
 import { Recent } from './recent.js';
 
 /** The cluster that frames are sealed for: what the preamble of every signature is made of. */
@@ -44,12 +45,17 @@ class Preambles {
     return this.before(kind, Buffer.from(bodyDigest ?? sha256(body), 'hex'));
   }
 
-  private before(kind: Kind, said: Buffer): Buffer {
+  of(kind: Kind): Buffer {
     let bytes = this.byKind.get(kind);
     if (bytes === undefined) {
       bytes = preamble(this.context.genesisDigest, this.context.epoch, kind);
       this.byKind.set(kind, bytes);
     }
+    return bytes;
+  }
+
+  private before(kind: Kind, said: Buffer): Buffer {
+    const bytes = this.of(kind);
     return Buffer.concat([bytes, said], bytes.length + said.length);
   }
 }
@@ -58,6 +64,7 @@ class Preambles {
 export class Sealer {
   private readonly made = new Recent<true>(rememberedMax);
   private readonly preambles: Preambles;
+  private readonly votes: VoteSigner;
 
   constructor(
     private readonly context: ClusterContext,
@@ -66,6 +73,7 @@ export class Sealer {
     private readonly index: number,
   ) {
     this.preambles = new Preambles(context);
+    this.votes = new VoteSigner(signer, (kind) => this.preambles.of(kind), index, context.n);
   }
 
   seal(kind: Kind, body: Buffer, attachment: Buffer = noAttachment): Buffer {
@@ -73,7 +81,7 @@ export class Sealer {
   }
 
   signatureOf(kind: Kind, body: Buffer): Buffer {
-    return this.signer.sign(this.preambles.signedBytes(kind, body));
+    return isVote(kind) ? this.votes.signatureOf(kind, body) : this.signer.sign(this.preambles.signedBytes(kind, body));
   }
 
   /** A frame with a signature made before, perhaps by another: the signature does not cover the attachment. */
@@ -124,6 +132,7 @@ const carryingKinds: readonly Kind[] = ['pre-prepare', 'reply', 'decided', 'batc
 /** Takes frames apart, cheapest checks first (rule 8). */
 export class Opener {
   private readonly preambles: Preambles;
+  private readonly votes: VoteVerifier;
   /** Of the channels that are subscribed to. */
   private readonly kindsByChannel = new Map<Channel, readonly Kind[]>();
 
@@ -132,6 +141,7 @@ export class Opener {
     private readonly verifier: Verifier,
   ) {
     this.preambles = new Preambles(context);
+    this.votes = new VoteVerifier(verifier, (kind) => this.preambles.of(kind), context.n);
   }
 
   /** The frame, if it is of this cluster and epoch and may be on this channel. Its signature is not looked at yet. */
@@ -151,6 +161,7 @@ export class Opener {
 
   /** Whether the signer that the frame names has signed it. `bodyDigest` is its body's SHA-256, where the caller has computed it. */
   verify({ kind, signer, body, signature }: Signed, bodyDigest?: Digest): boolean {
+    if (isVote(kind)) return this.votes.verify(kind, signer, body, signature);
     const message = this.preambles.signedBytes(kind, body, bodyDigest);
     if (signer !== gatewaySigner) return this.verifier.verifyReplica(replicaIndex(signer), message, signature);
     const credential = decoded(() => readCredential(new Reader(body)));

@@ -2,15 +2,15 @@ import { signatureBytes } from '../crypto/ed25519.js';
 import type { RefusalReason } from '../pbft/refusal.js';
 import { Malformed, Reader, Writer, demand } from './bytes.js';
 import { signedKinds } from '../crypto/genesis.js';
-import { kindOf, type Kind } from './kinds.js';
+import { isVote, kindOf, voteSignatureBytes, type Kind } from './kinds.js';
 
 /**
  * A frame is one signed message:
  *
  *     u8 version ‖ u8 kind ‖ 8 bytes of the genesis digest ‖ u64 epoch ‖ u16 signer
- *     ‖ u32 length ‖ body ‖ 64 bytes signature ‖ u32 length ‖ attachment
+ *     ‖ u32 length ‖ body ‖ signature ‖ u32 length ‖ attachment
  *
- * The signature covers preamble(kind) ‖ body, of a bundle preamble(kind) ‖ SHA-256(body), where the preamble holds the domain tag, the
+ * The signature has 64 bytes, that of a vote 96 (pledges.ts). It covers preamble(kind) ‖ body, of a bundle preamble(kind) ‖ SHA-256(body), where the preamble holds the domain tag, the
  * whole genesis digest, the epoch and the kind (rule 6). `signer` only says whose key to try. An attachment (a batch or names of what is in it, a list
  * of leaves) is bound by a digest in the body. The eight bytes let a stranger's frame be refused before any cryptography (rule 8).
  */
@@ -26,11 +26,11 @@ export interface Frame {
   readonly bytes: Buffer;
 }
 
-const version = 2;
+const version = 3;
 export const gatewaySigner = 0xffff;
 const clusterTagBytes = 8;
-/** Bytes of a frame beside its body and its attachment. */
-const fixedBytes = 1 + 1 + clusterTagBytes + 8 + 2 + 4 + signatureBytes + 4;
+/** Bytes of a frame beside its body, its signature and its attachment. */
+const fixedBytes = 1 + 1 + clusterTagBytes + 8 + 2 + 4 + 4;
 
 /** Bytes of one frame; the largest are NEW-VIEWs, then batches. */
 export const frameBytesMax = 4 * 1024 * 1024;
@@ -43,7 +43,7 @@ export const packetFramesMax = 4096;
 export type FrameParts = Omit<Frame, 'bytes'> & { readonly genesisDigest: Uint8Array };
 
 export function encodeFrame(parts: FrameParts): Buffer {
-  return new Writer(fixedBytes + parts.body.length + parts.attachment.length)
+  return new Writer(fixedBytes + parts.body.length + parts.signature.length + parts.attachment.length)
     .u8(version)
     .u8(signedKinds[parts.kind])
     .raw(parts.genesisDigest.subarray(0, clusterTagBytes))
@@ -67,7 +67,7 @@ export function decodeFrame(bytes: Buffer, genesisDigest: Uint8Array): Frame | R
     const epoch = reader.u64();
     const signer = reader.u16();
     const body = reader.blob(frameBytesMax);
-    const signature = reader.take(signatureBytes);
+    const signature = reader.take(isVote(kind) ? voteSignatureBytes : signatureBytes);
     const attachment = reader.blob(frameBytesMax);
     reader.end();
     return { kind, epoch, signer, body, signature, attachment, bytes };

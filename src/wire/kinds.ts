@@ -1,3 +1,4 @@
+import { signatureBytes } from '../crypto/ed25519.js';
 import { signedKinds, type SignedKind } from '../crypto/genesis.js';
 
 /** The kinds of message; their numbers are part of the signed bytes. */
@@ -13,3 +14,15 @@ const kindsByNumber = new Map<number, Kind>(
 export function kindOf(number: number): Kind | undefined {
   return kindsByNumber.get(number);
 }
+
+/** The kinds with which replicas agree on a batch. */
+export type Vote = 'pre-prepare' | 'prepare' | 'commit';
+
+export function isVote(kind: Kind): kind is Vote {
+  return kind === 'pre-prepare' || kind === 'prepare' || kind === 'commit';
+}
+
+/** Bytes of a pledge, and of its opening (pledges.ts). */
+export const openingBytes = 32;
+/** Bytes of a vote's signature, with the pledge or the opening that follows it. */
+export const voteSignatureBytes = signatureBytes + openingBytes;

@@ -3,6 +3,7 @@ import { quorumSize, replicasMax } from '../pbft/quorum.js';
 import { sequence, view, type Digest, type SequenceNumber, type View } from '../pbft/types.js';
 import { Reader, Writer, demand } from './bytes.js';
 import { frameBytesMax } from './frame.js';
+import { voteSignatureBytes } from './kinds.js';
 
 /**
  * The bodies of CHECKPOINT, VIEW-CHANGE and NEW-VIEW. A proof holds what its messages have in common once, and of each
@@ -41,8 +42,8 @@ export interface CertificateBody extends CheckpointBody {
 
 /**
  * u64 view ‖ stable checkpoint (u64 sequence ‖ digest ‖ signatures) ‖ u16 count × certificate (u64 view ‖ u64 sequence
- * ‖ digest ‖ signature ‖ signatures), where signatures = u16 count × (u16 signer ‖ 64 bytes). A checkpoint at 0 has a
- * digest of zeros and no signatures.
+ * ‖ digest ‖ signature ‖ signatures), where signatures = u16 count × (u16 signer ‖ 64 bytes, of a vote 96). A checkpoint at 0
+ * has a digest of zeros and no signatures.
  */
 export interface ViewChangeBody {
   readonly view: View;
@@ -110,7 +111,7 @@ export function decodeNewView(body: Buffer): NewViewBody {
   const prePrepares = reader.list(certificatesMax, () => ({
     sequence: sequence(reader.u64()),
     digest: reader.digest(),
-    signature: reader.take(signatureBytes),
+    signature: reader.take(voteSignatureBytes),
   }));
   reader.end();
   return { view: begun, viewChangeFrames, prePrepares };
@@ -143,19 +144,19 @@ function readCertificate(reader: Reader): CertificateBody {
     view: view(reader.u64()),
     sequence: sequence(reader.u64()),
     digest: reader.digest(),
-    prePrepare: reader.take(signatureBytes),
-    prepares: readSignatures(reader),
+    prePrepare: reader.take(voteSignatureBytes),
+    prepares: readSignatures(reader, voteSignatureBytes),
   };
 }
 
-/** u16 count × (u16 signer ‖ 64 bytes). */
+/** u16 count × (u16 signer ‖ signature). */
 export function writeSignatures(writer: Writer, signatures: readonly Signed[]): void {
   writer.list(signatures, ({ signer, signature }) => writer.u16(signer).raw(signature));
 }
 
 /** @throws {Malformed} */
-export function readSignatures(reader: Reader): Signed[] {
-  return reader.list(replicasMax, () => ({ signer: reader.u16(), signature: reader.take(signatureBytes) }));
+export function readSignatures(reader: Reader, bytes = signatureBytes): Signed[] {
+  return reader.list(replicasMax, () => ({ signer: reader.u16(), signature: reader.take(bytes) }));
 }
 
 /**
@@ -164,9 +165,8 @@ export function readSignatures(reader: Reader): Signed[] {
  */
 export function logSizeMax(n: number): number {
   const q = quorumSize(n);
-  const signedBytes = 2 + 64;
-  const certificateBytes = 114 + (q - 1) * signedBytes;
-  const viewChangeBytes = 200 + q * signedBytes;
-  const prePrepareBytes = 104;
+  const certificateBytes = 50 + voteSignatureBytes + (q - 1) * (2 + voteSignatureBytes);
+  const viewChangeBytes = 200 + q * (2 + signatureBytes);
+  const prePrepareBytes = 40 + voteSignatureBytes;
   return Math.floor((frameBytesMax - 200 - q * viewChangeBytes) / (q * certificateBytes + prePrepareBytes));
 }

@@ -29,7 +29,7 @@ export function answerIn(effect: Reply): Answer {
  *   PRE-PREPARE; a COMMIT on the PRE-PREPARE and q−1 PREPAREs of distinct backups; a reply on q COMMITs as well, or on a
  *   certificate;
  * - a replica speaks for itself alone, says one thing for each (kind, view, sequence), and nothing new of a view below
- *   one that it has asked for (rules 4, 18, 28);
+ *   one that it has asked for (rules 4, 18, 28); a COMMIT shows the PREPARE, or PRE-PREPARE, in which it was pledged;
  * - batches are executed one after the other (rule 3);
  * - a reply item stands where its leaf stands;
  * - evidence is two different messages of one signer for one (kind, view, sequence);
@@ -108,7 +108,9 @@ export class EffectChecker {
     if (!isPhase(message)) return;
     this.assertConsistent(message);
     if (message.kind !== 'pre-prepare' && !this.isAccepted(message)) throw new Error(`no PRE-PREPARE is kept: ${name}`);
-    if (message.kind === 'commit' && !this.isPrepared(message)) throw new Error(`is not known as prepared: ${name}`);
+    if (message.kind !== 'commit') return;
+    if (!this.isPrepared(message)) throw new Error(`is not known as prepared: ${name}`);
+    this.assertConsistent({ ...message, kind: this.pledging(message) }); // it shows that vote, too
   }
 
   /** The state after `place` has taken the place of what was executed. */
@@ -144,6 +146,10 @@ export class EffectChecker {
     }
     if (before !== undefined && before !== digest) throw new Error(`two words for ${place}: ${before} and ${digest}`);
     this.said.set(place, digest);
+  }
+
+  private pledging({ view }: Subject): 'pre-prepare' | 'prepare' {
+    return primaryOf(view, this.configuration.n) === this.configuration.self ? 'pre-prepare' : 'prepare';
   }
 
   private isAccepted(about: Subject): boolean {

@@ -180,6 +180,11 @@ export class SpeechChecker {
     if (!this.promised.has(`${name} ${digest}`)) {
       this.violations.add('persistence', `${name} is sent and not among its promises`);
     }
+    if (kind === 'commit') {
+      // It shows the vote with which it was pledged.
+      const pledging = view % this.membership.n === replica ? 'pre-prepare' : 'prepare';
+      this.assertSaid(pledging, replica, `${view} ${sequence}`, digest, `and its COMMIT shows`);
+    }
     const field = kind === 'pre-prepare' ? `${kind}:${view}` : `${kind}:${view}:${this.nameOf(replica)}`;
     const isWritten = this.written.has(`${replica} ${sequence} ${field}`);
     if (!isWritten && sequence > (this.stableAt.get(replica) ?? 0)) {

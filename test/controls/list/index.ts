@@ -1,6 +1,7 @@
 import type { Control } from '../control.js';
 import { normalCase } from './normal-case.js';
 import { onTheWire } from './on-the-wire.js';
+import { pledges } from './pledges.js';
 import { proposals } from './proposals.js';
 import { readersFound } from './readers-found.js';
 import { recovery } from './recovery.js';
@@ -11,6 +12,7 @@ export const controls: readonly Control[] = [
   ...viewChanges,
   ...recovery,
   ...onTheWire,
+  ...pledges,
   ...proposals,
   ...readersFound,
 ];

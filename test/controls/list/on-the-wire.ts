@@ -1,7 +1,5 @@
 import type { Control } from '../control.js';
 
-const signedPart = `kind === 'pre-prepare' || kind === 'prepare' || kind === 'commit' ? said.subarray(8) : said`;
-
 /** Signatures, and what clients and new replicas are told (rules 6, 12, 13, 25). */
 export const onTheWire: readonly Control[] = [
   {
@@ -10,16 +8,16 @@ export const onTheWire: readonly Control[] = [
     scenario: 'PREPAREs that are passed off as COMMITs',
     edits: [
       {
-        file: 'src/wire/envelope.ts',
-        find: 'if (signer !== gatewaySigner) return this.verifier.verifyReplica(replicaIndex(signer), message, signature);',
-        replace: 'if (signer !== gatewaySigner) return true;',
+        file: 'src/wire/pledges.ts',
+        find: 'if (!this.verifier.verifyReplica(replicaIndex(signer), message, signature)) return false;',
+        replace: 'if (message.length === 0) return false;',
       },
     ],
   },
   {
     name: 'kind missing from the signed bytes',
     rule: 6,
-    scenario: 'PREPAREs that are passed off as COMMITs',
+    scenario: 'a BATCH that is passed off as a CHECKPOINT',
     edits: [{ file: 'src/crypto/genesis.ts', find: '.u8(signedKinds[kind]).done()', replace: '.u8(0).done()' }],
   },
   {
@@ -28,9 +26,14 @@ export const onTheWire: readonly Control[] = [
     scenario: 'a PREPARE that is passed off as one of a later view',
     edits: [
       {
-        file: 'src/wire/envelope.ts',
-        find: 'return Buffer.concat([bytes, said], bytes.length + said.length);',
-        replace: `return Buffer.concat([bytes, ${signedPart}]);`,
+        file: 'src/wire/pledges.ts',
+        find: 'Buffer.concat([this.preambleOf(giver), body, pledgeOf(opening)])',
+        replace: 'Buffer.concat([this.preambleOf(giver), body.subarray(8), pledgeOf(opening)])',
+      },
+      {
+        file: 'src/wire/pledges.ts',
+        find: 'Buffer.concat([this.preambleOf(giver), body, pledge])',
+        replace: 'Buffer.concat([this.preambleOf(giver), body.subarray(8), pledge])',
       },
     ],
   },

@@ -1,6 +1,7 @@
 import { simulate } from '../../../src/simulator/simulate.js';
 import { normalCase } from './normal-case.js';
 import { onTheWire } from './on-the-wire.js';
+import { pledges } from './pledges.js';
 import { proposals } from './proposals.js';
 import { readersFound } from './readers-found.js';
 import { recovery } from './recovery.js';
@@ -15,6 +16,7 @@ export const scenarios = {
   ...viewChanges,
   ...recovery,
   ...onTheWire,
+  ...pledges,
   ...proposals,
   ...readersFound,
 } satisfies Record<string, () => void | Promise<void>>;

@@ -1,74 +1,33 @@
 import { sha256Bytes } from '../../../src/crypto/digest.js';
 import { digest, sequence, view } from '../../../src/pbft/types.js';
-import { type ScriptedCluster, type Sent } from '../../../src/simulator/scripted-cluster.js';
-import { decodeFrame, encodeFrame, splitPacket, type Frame } from '../../../src/wire/frame.js';
-import {
-  decodePhaseBody,
-  digestOfBatchBytes,
-  encodeBatch,
-  encodePhaseBody,
-  type PhaseHeader,
-} from '../../../src/wire/phase.js';
-import { decodeViewChange, encodeViewChange } from '../../../src/wire/views.js';
-import { end, increment, isFaulty, start } from './cluster-kit.js';
+import type { ScriptedCluster } from '../../../src/simulator/scripted-cluster.js';
+import { decodeFrame, splitPacket, type Frame } from '../../../src/wire/frame.js';
+import { digestOfBatchBytes, encodeBatch, encodePhaseBody } from '../../../src/wire/phase.js';
+import { decodeViewChange, encodeFetchBatch, encodeViewChange } from '../../../src/wire/views.js';
+import { altered, end, increment, isFaulty, isVote, overhear, start, voteIn } from './cluster-kit.js';
 import { must } from './kit.js';
 
 /** What hosts do: production code from the bytes of each message on, with replicas that lie in bytes. */
 
-/** What a vote says; `undefined` for other frames. */
-function voteIn({ kind, signer, body }: Frame): PhaseHeader | undefined {
-  return kind === 'pre-prepare' || kind === 'prepare' || kind === 'commit'
-    ? decodePhaseBody(kind, signer, body)
-    : undefined;
-}
-
-const isVote = ({ frame }: Sent, of: number, ...kinds: readonly string[]): boolean =>
-  kinds.includes(frame.kind) && voteIn(frame)?.view === of;
-
-/** Everything that is published, by anybody. */
-function overhear(cluster: ScriptedCluster): Frame[] {
-  const heard: Frame[] = [];
-  const { network, parts } = cluster.cluster;
-  const { onPublished } = network;
-  network.onPublished = (from, channel, payload) => {
-    onPublished(from, channel, payload);
-    for (const bytes of splitPacket(payload) as Buffer[]) {
-      const frame = decodeFrame(bytes, parts.founders.membership.digest);
-      if (typeof frame !== 'string') heard.push(frame);
-    }
-  };
-  return heard;
-}
-
-/** The same frame with something in it exchanged, its signature excepted. */
-function altered(cluster: ScriptedCluster, frame: Frame, change: Partial<Frame>): Buffer {
-  return encodeFrame({ ...frame, ...change, genesisDigest: cluster.cluster.parts.founders.membership.digest });
-}
-
-/**
- * In view 0 replica 1 alone hears PREPAREs, and nobody a COMMIT, but for what 3, Byzantine, makes of the PREPAREs. The others
- * go on in another view without 1.
- */
-async function inventCommits(): Promise<void> {
+/** Replica 3, Byzantine, silent, asks 1 for a batch, and has its answer be 1's CHECKPOINT for 2. */
+async function passOffBatch(): Promise<void> {
   const cluster = await start({ byzantine: [3] });
   const heard = overhear(cluster);
-  const heal = cluster.lose((sent) => {
-    return isVote(sent, 0, 'commit')
-      ? sent.from !== 'replica-4'
-      : isVote(sent, 0, 'prepare') && sent.to !== 'replica-2';
-  });
-  const first = cluster.send(increment);
-  await cluster.until('prepared at 1', () => cluster.core(1).lastPrepared === 1);
-  for (const frame of heard.filter(({ kind }) => kind === 'prepare')) {
-    cluster.pass('replica-4', altered(cluster, frame, { kind: 'commit' }), 'commit', [1]);
-  }
+  cluster.intercept(3, () => undefined);
+  const genuine = cluster.lose(({ frame, from }) => frame.kind === 'checkpoint' && from !== 'replica-4');
+  for (let count = 0; count < 4; count++) await cluster.submit(increment);
+  const { digest: asked } = heard.map(voteIn).find((vote) => vote?.kind === 'pre-prepare' && vote.sequence === 4)!;
+  const question = encodeFetchBatch({ target: 1, sequence: sequence(4), digest: asked });
+  cluster.say(3, 'fetch-batch', question, { channel: 'state' });
+  await cluster.until('1 answers', () => heard.some(({ kind }) => kind === 'batch'));
+  const answer = heard.find(({ kind }) => kind === 'batch')!;
+  const lie = altered(cluster, answer, { kind: 'checkpoint', attachment: Buffer.alloc(0) });
+  cluster.pass('replica-4', lie, 'checkpoint', [2]);
   await cluster.runFor(10);
-  const join = cluster.isolate(1);
-  const second = cluster.send({ op: 'put', key: 'other', value: 1 }, 1);
-  await cluster.until('the others go on', () => isFaulty(cluster) || cluster.core(2).lastExecuted >= 1);
-  heal();
-  join();
-  for (const request of [first, second]) await cluster.outcome(request);
+  genuine();
+  await cluster.until('all know of the checkpoint', () =>
+    [0, 1, 2].every((one) => cluster.core(one).stable.sequence === 4),
+  );
   await end(cluster);
 }
 
@@ -263,7 +222,7 @@ async function voteBelow(): Promise<void> {
 }
 
 export const onTheWire = {
-  'PREPAREs that are passed off as COMMITs': inventCommits,
+  'a BATCH that is passed off as a CHECKPOINT': passOffBatch,
   'a PREPARE that is passed off as one of a later view': prepareAgain,
   'a read that a replica answers first which is behind': readFromOneBehind,
   'another proposal after a restart': proposeTwice,

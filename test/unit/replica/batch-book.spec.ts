@@ -13,7 +13,7 @@ const context = { genesisDigest: Buffer.alloc(32, 7), epoch: 0, n: 4 };
 const credential = { name: 'gateway-1', publicKey: Buffer.alloc(32, 1), enrolment: Buffer.alloc(64, 2) };
 /** A signature is the last bytes of what was signed: enough to tell one bundle from another. */
 const sign = (message: Buffer): Buffer => Buffer.alloc(64, message.subarray(-32));
-const sealer = new Sealer(context, { sign }, gatewaySigner);
+const sealer = new Sealer(context, { sign, openingOf: sign }, gatewaySigner);
 
 describe('what comes with a PRE-PREPARE', () => {
   let verified: number;
@@ -121,7 +121,7 @@ describe('what comes with a PRE-PREPARE', () => {
       self,
       n: 4,
       opener,
-      sealer: new Sealer(context, { sign }, self),
+      sealer: new Sealer(context, { sign, openingOf: sign }, self),
       batches: book,
     });
     const about = { view: view(0), sequence: sequence(1), digest: agreed, replica: replicaIndex(self) };

@@ -34,7 +34,7 @@ describe('a stored checkpoint', () => {
     const [frame] = proofOf(128, digest('a'.repeat(64)));
     const record = encodeStoredRecord({ sequence: 128, time: 0, since: 0, proof: [frame!] });
     // With another version of frames the record needs another format: it would look like nothing, and be cleared away.
-    expect([frame![0], record.readUInt16BE(0)]).toEqual([2, 2]);
+    expect([frame![0], record.readUInt16BE(0)]).toEqual([3, 3]);
   });
 
   it('is not taken when any of its fields is altered, missing, or another one’s', async () => {
@@ -130,7 +130,7 @@ describe('a stored checkpoint', () => {
         ),
       ],
     ],
-    ['another kind', () => [sealers[0]!.seal('commit', Buffer.alloc(4))]],
+    ['another kind', () => [sealers[0]!.seal('status', Buffer.alloc(4))]],
     ['no frame', () => [Buffer.from('junk')]],
   ])('is not taken when its proof is %s', async (_, proof) => {
     const storing = new Storing(new Holding(entries(10)));
@@ -161,7 +161,7 @@ describe('a stored checkpoint', () => {
       const before = storing.broker.store.snapshot();
       await expect(storing.restarted()).rejects.toMatchObject({
         code: 'state-format',
-        details: { format, expected: 2 },
+        details: { format, expected: 3 },
       });
       expect(storing.broker.store.snapshot()).toEqual(before);
       // By chance, or by somebody who has altered it, it is not another release's.

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { sha256 } from '../../../src/crypto/digest.js';
+import { signatureBytes } from '../../../src/crypto/ed25519.js';
 import { signedKinds } from '../../../src/crypto/genesis.js';
 import type { BatchReplies, Executed } from '../../../src/pbft/effects.js';
 import { digest, sequence, view } from '../../../src/pbft/types.js';
@@ -7,7 +8,7 @@ import { decodeBundleBody, digestOfRequest, encodeBundleBody } from '../../../sr
 import { Malformed, Reader, Writer } from '../../../src/wire/bytes.js';
 import { nameBytesMax, readCredential, writeCredential, type Credential } from '../../../src/wire/credential.js';
 import { decodeFrame, encodeFrame, gatewaySigner, joinPacket, splitPacket } from '../../../src/wire/frame.js';
-import type { Kind } from '../../../src/wire/kinds.js';
+import { isVote, voteSignatureBytes, type Kind } from '../../../src/wire/kinds.js';
 import { decodeBatch, decodePhaseBody, encodeBatch, encodePhaseBody } from '../../../src/wire/phase.js';
 import { proveReplies } from '../../../src/wire/reply.js';
 import {
@@ -80,6 +81,7 @@ const textOf = (bytesMax: number) =>
   fc.string({ unit: 'grapheme', maxLength: bytesMax }).filter((value) => Buffer.byteLength(value) <= bytesMax);
 const signed = fc.record({ signer: u16, signature: fixed(64) });
 const signatures = fc.array(signed, { maxLength: 5 });
+const signedVotes = fc.array(fc.record({ signer: u16, signature: fixed(voteSignatureBytes) }), { maxLength: 5 });
 
 const credential: fc.Arbitrary<Credential> = fc.record({
   name: textOf(nameBytesMax),
@@ -100,14 +102,16 @@ const requests = fc.array(fc.record({ client: textOf(80), timestamp: u64, operat
 const bundleBody = fc.record({ credential, lastSequence: u64.map(sequence), requests });
 
 const kinds = (Object.keys(signedKinds) as (keyof typeof signedKinds)[]).filter((kind) => kind !== 'genesis');
-const frame = fc.record({
-  kind: fc.constantFrom<Kind>(...(kinds as Kind[])),
-  epoch: u64,
-  signer: u16,
-  body: bytes({ max: 80 }),
-  signature: fixed(64),
-  attachment: bytes({ max: 40 }),
-});
+const frame = fc.constantFrom<Kind>(...(kinds as Kind[])).chain((kind) =>
+  fc.record({
+    kind: fc.constant(kind),
+    epoch: u64,
+    signer: u16,
+    body: bytes({ max: 80 }),
+    signature: fixed(isVote(kind) ? voteSignatureBytes : signatureBytes),
+    attachment: bytes({ max: 40 }),
+  }),
+);
 
 const status = fc.record({
   incarnation: fixed(8).map((value) => value.toString('hex')),
@@ -319,8 +323,8 @@ export const codecs: readonly Codec[] = [
           view: u64.map(view),
           sequence: u64.map(sequence),
           digest: hexDigest,
-          prePrepare: fixed(64),
-          prepares: signatures,
+          prePrepare: fixed(voteSignatureBytes),
+          prepares: signedVotes,
         }),
         { maxLength: 3 },
       ),
@@ -333,9 +337,10 @@ export const codecs: readonly Codec[] = [
     fc.record({
       view: u64.map(view),
       viewChangeFrames: fc.array(bytes({ max: 60 }), { maxLength: 4 }),
-      prePrepares: fc.array(fc.record({ sequence: u64.map(sequence), digest: hexDigest, signature: fixed(64) }), {
-        maxLength: 3,
-      }),
+      prePrepares: fc.array(
+        fc.record({ sequence: u64.map(sequence), digest: hexDigest, signature: fixed(voteSignatureBytes) }),
+        { maxLength: 3 },
+      ),
     }),
     encodeNewView,
     decodeNewView,

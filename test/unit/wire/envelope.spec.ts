@@ -93,7 +93,7 @@ describe('a sealed frame', () => {
       sealer(1, { epoch: 1 }).signatureOf('commit', body),
       sealer(1).signatureOf('prepare', body),
       sealer(2).signatureOf('commit', body),
-      sign(privateKey, body),
+      Buffer.concat([sign(privateKey, body), Buffer.alloc(32)]),
     ];
     for (const signature of others) {
       expect(openAndVerify(sealer(1).wrap('commit', body, signature, Buffer.alloc(0)), 'commit')).toBe(false);

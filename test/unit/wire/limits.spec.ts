@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { signatureBytes } from '../../../src/crypto/ed25519.js';
+import { voteSignatureBytes } from '../../../src/wire/kinds.js';
 import { sha256 } from '../../../src/crypto/digest.js';
 import { limits } from '../../../src/pbft/configuration.js';
 import { replicasMax } from '../../../src/pbft/quorum.js';
@@ -24,6 +25,7 @@ import { genesisDigest } from './codecs.js';
 const credential = { name: 'gateway-1', publicKey: Buffer.alloc(32), enrolment: Buffer.alloc(64) };
 const zeros = digest('0'.repeat(64));
 const signature = Buffer.alloc(signatureBytes);
+const voteSignature = Buffer.alloc(voteSignatureBytes);
 const request = { client: 'gateway-1', timestamp: 1, operation: Buffer.from('{}') };
 
 function bundleOf(requests: readonly (typeof request)[]): Buffer {
@@ -51,7 +53,8 @@ function viewChange(change: Partial<views.ViewChangeBody>): Buffer {
   return views.encodeViewChange({ view: view(1), stable, prepared: [], ...change });
 }
 
-const signatures = (count: number) => Array.from({ length: count }, (_, signer) => ({ signer, signature }));
+const signatures = (count: number, of = signature) =>
+  Array.from({ length: count }, (_, signer) => ({ signer, signature: of }));
 
 /** The largest that is taken, the smallest that is not, and how it is read. */
 const caps: [string, (step: 0 | 1) => Buffer, (bytes: Buffer) => unknown][] = [
@@ -179,8 +182,8 @@ const caps: [string, (step: 0 | 1) => Buffer, (bytes: Buffer) => unknown][] = [
             view: view(0),
             sequence: sequence(1),
             digest: zeros,
-            prePrepare: signature,
-            prepares: signatures(replicasMax + step),
+            prePrepare: voteSignature,
+            prepares: signatures(replicasMax + step, voteSignature),
           },
         ],
       }),
@@ -245,7 +248,7 @@ describe('frames and packets', () => {
     epoch: 0,
     signer: 0,
     body: Buffer.alloc(0),
-    signature,
+    signature: voteSignature,
     attachment: Buffer.alloc(0),
   } as const;
   const empty = encodeFrame({ ...parts, genesisDigest }).length;
