@@ -3,6 +3,7 @@ import { encodePhaseBody } from '../../wire/phase.js';
 import { encodeCheckpoint } from '../../wire/views.js';
 import { falseDigest, type Action, type Traitor } from './plot.js';
 import { planting } from './planting.js';
+import { openOthers } from './pledging.js';
 import { proposals } from './proposals.js';
 import { fabricate, farOffViewChange, newViewOnAny } from './view-lies.js';
 
@@ -157,6 +158,7 @@ export const actions: readonly Action[] = [
   { kind: 'impersonation', act: impersonate },
   { kind: 'vote-in-another-role', act: passOffAsCommits },
   { kind: 'vote-in-another-view', act: passOffInAnotherView },
+  { kind: 'stolen-opening', act: openOthers },
   { kind: 'fabricated-view-change', act: askForView },
   { kind: 'far-off-view', act: askForFarOffView },
   { kind: 'two-new-views', act: beginViewTwice },

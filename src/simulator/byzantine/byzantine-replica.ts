@@ -1,6 +1,7 @@
 import type { FaultKind } from '../fault-kinds.js';
 import type { Kind } from '../../wire/kinds.js';
 import type { Channel, Publication } from '../../ports/bus.js';
+import type { Signer } from '../../ports/signatures.js';
 import { Sealer } from '../../wire/envelope.js';
 import { decodeFrame, joinPacket, splitPacket, type Frame } from '../../wire/frame.js';
 import type { Random } from '../random.js';
@@ -19,6 +20,7 @@ const actionsPerSecond = 1.5;
  */
 export class ByzantineReplica implements Traitor {
   readonly sealer: Sealer;
+  readonly rivalSealer: Sealer;
   readonly index: number;
   readonly name: string;
   /** Whether it keeps a request from itself. */
@@ -34,7 +36,13 @@ export class ByzantineReplica implements Traitor {
     this.index = replica.index;
     this.name = replica.name;
     const context = { genesisDigest: membership.digest, epoch: membership.epoch, n: membership.n };
-    this.sealer = new Sealer(context, parts.signatures.signerOf(replica.name), replica.index);
+    const signer = parts.signatures.signerOf(replica.name);
+    const rival: Signer = {
+      sign: (message) => signer.sign(message),
+      openingOf: (statement) => signer.openingOf(Buffer.concat([statement, Buffer.of(1)])),
+    };
+    this.sealer = new Sealer(context, signer, replica.index);
+    this.rivalSealer = new Sealer(context, rival, replica.index);
     this.others = membership.replicas.map(({ name }) => name).filter((name) => name !== replica.name);
     replica.conduct = {
       publish: (publications) => {

@@ -41,6 +41,8 @@ export interface Traitor {
   readonly random: Random;
   /** Signs with its key. */
   readonly sealer: Sealer;
+  /** Signs with it, too, and pledges something else. */
+  readonly rivalSealer: Sealer;
   /** Whether it keeps requests from itself. */
   isCensoring: boolean;
   isOn(kind: FaultKind): boolean;
@@ -65,6 +67,12 @@ export interface Reworking {
 export interface Action {
   readonly kind: FaultKind;
   readonly act: (traitor: Traitor) => void;
+}
+
+/** Half of the others are told one thing, half another. */
+export function divided(traitor: Traitor, one: Buffer | undefined, other: Buffer | undefined): Version {
+  const half = new Set(traitor.some(0.5));
+  return (to) => (half.has(to) ? other : one);
 }
 
 /** A digest of nothing. */

@@ -18,17 +18,12 @@ import {
 } from '../../wire/service.js';
 import { decodeStateChunk, encodeStateChunk } from '../../wire/state-transfer.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../../wire/views.js';
-import { falseDigest, scratched, type Reworking, type Traitor, type Version } from './plot.js';
+import { openFalsely, pledgeTwice } from './pledging.js';
+import { divided, falseDigest, scratched, type Reworking, type Traitor, type Version } from './plot.js';
 import { viewReworkings } from './view-lies.js';
 
 /** Bytes of a batch before its bundles: the view, then the time. */
 const timeOffset = 8;
-
-/** Half of the others are told one thing, half another. */
-function divided(traitor: Traitor, one: Buffer | undefined, other: Buffer | undefined): Version {
-  const half = new Set(traitor.some(0.5));
-  return (to) => (half.has(to) ? other : one);
-}
 
 /** Two proposals for one place: the same bundles at another time, or another bundle. */
 function equivocate(frame: Frame, traitor: Traitor): Version | undefined {
@@ -183,6 +178,8 @@ const all: readonly Reworking[] = [
   { kind: 'false-name', probability: 0.3, rework: nameNothing },
   { kind: 'slow-primary', probability: 0.7, rework: delay },
   { kind: 'double-vote', probability: 0.3, rework: voteTwice },
+  { kind: 'two-pledges', probability: 0.3, rework: pledgeTwice },
+  { kind: 'false-opening', probability: 0.3, rework: openFalsely },
   { kind: 'lying-reply', probability: 0.5, rework: lieInReply },
   { kind: 'lying-query-reply', probability: 0.7, rework: lieInQueryReply },
   { kind: 'false-checkpoint', probability: 0.4, rework: lieAboutCheckpoint },
