@@ -63,9 +63,11 @@ export function publicKeyFromRaw(raw: Uint8Array): KeyObject {
   return publicKey;
 }
 
-/** The seed that the identity follows from. Secret. */
+/** The seed that the identity follows from. Secret. @throws {TypeError} when the key does not tell it: nothing may follow from an empty one */
 export function seedOf({ privateKey }: Identity): Buffer {
-  return Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url');
+  const seed = Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url');
+  if (seed.length !== seedBytes) throw new TypeError('a private key without a seed');
+  return seed;
 }
 
 /** The 32 bytes of an Ed25519 public key. */

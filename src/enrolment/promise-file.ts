@@ -1,4 +1,5 @@
 import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { QuorateError } from '../errors.js';
 import { digest, sequence, view } from '../pbft/types.js';
 import { promisedView } from '../pbft/messages.js';
 import type { KeptPromise, PromiseKeeper } from '../ports/promise-keeper.js';
@@ -7,6 +8,9 @@ import { writeDurably } from './data-folder.js';
 const kinds = ['pre-prepare', 'prepare', 'commit', 'view-change'] as const;
 /** The record that says up to where promises were forgotten; its view and digest are 0. */
 const settledCode = kinds.length;
+/** The record with which the file begins: its view says in what format the proofs are, which hold the signatures of votes. */
+const formatCode = settledCode + 1;
+const format = 3;
 const recordBytes = 1 + 8 + 8 + 32 + 2;
 const noDigest = '0'.repeat(64);
 /** When so much was appended, the file is written anew with what still matters. */
@@ -30,8 +34,10 @@ export class PromiseFile implements PromiseKeeper {
     if (!existsSync(path)) writeDurably(path, Buffer.alloc(0));
   }
 
+  /** @throws {QuorateError} `state-format` when another release has written the file, which is left as it is */
   constructor(private readonly path: string) {
     const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+    assertReadable(bytes);
     this.promises = decode(bytes);
     this.settled = settledIn(bytes);
     this.forget(this.settled); // appending leaves what was forgotten in the file
@@ -83,11 +89,21 @@ export class PromiseFile implements PromiseKeeper {
   /** Writes what still matters into a new file and opens it for appending. */
   private rewrite(): number {
     const settled = recordOf(settledCode, 0, this.settled, noDigest);
-    const bytes = Buffer.concat([settled, ...this.promises.map(encode)]);
+    const bytes = Buffer.concat([recordOf(formatCode, format, 0, noDigest), settled, ...this.promises.map(encode)]);
     writeDurably(this.path, bytes);
     this.appended = 0;
     return openSync(this.path, 'a', 0o600);
   }
+}
+
+/** What was promised must not be read as nothing: votes would be given a second time. */
+function assertReadable(bytes: Buffer): void {
+  const [first] = recordsIn(bytes);
+  if (first === undefined) return;
+  const found = first.readUInt8(0) === formatCode ? Number(first.readBigUInt64BE(1)) : 'of an earlier release';
+  if (found === format) return;
+  const message = `the promises in the data folder have format ${found}, and this release reads format ${format}. Run the release that has written them`;
+  throw new QuorateError('state-format', message, { format: found, expected: format });
 }
 
 function encode({ kind, view: said, sequence: place, digest: hash, proof }: KeptPromise): Buffer {

@@ -22,6 +22,8 @@ export function isVote(kind: Kind): kind is Vote {
   return kind === 'pre-prepare' || kind === 'prepare' || kind === 'commit';
 }
 
+/** Bytes of a vote's body: view, sequence number, digest (phase.ts). */
+export const voteBodyBytes = 8 + 8 + 32;
 /** Bytes of a pledge, and of its opening (pledges.ts). */
 export const openingBytes = 32;
 /** Bytes of a vote's signature, with the pledge or the opening that follows it. */

@@ -5,6 +5,7 @@ import { sha256Bytes } from '../crypto/digest.js';
 import { signatureBytes } from '../crypto/ed25519.js';
 import { digest as asDigest } from '../pbft/types.js';
 import { Reader, Writer, demand } from './bytes.js';
+import { voteBodyBytes } from './kinds.js';
 
 /** The header that all three phases sign: u64 view ‖ u64 sequence ‖ 32 bytes batch digest. */
 export type PhaseHeader = Pick<PhaseMessage, 'kind' | 'view' | 'sequence' | 'digest' | 'replica'>;
@@ -12,7 +13,7 @@ export type PhaseHeader = Pick<PhaseMessage, 'kind' | 'view' | 'sequence' | 'dig
 const batchDomain = Buffer.from('quorate/1/batch\0', 'ascii');
 
 export function encodePhaseBody(header: Pick<PhaseHeader, 'view' | 'sequence' | 'digest'>): Buffer {
-  return new Writer(8 + 8 + 32).u64(header.view).u64(header.sequence).digest(header.digest).done();
+  return new Writer(voteBodyBytes).u64(header.view).u64(header.sequence).digest(header.digest).done();
 }
 
 /** @throws {Malformed} */

@@ -5,7 +5,7 @@ import { replicaIndex, view } from '../pbft/types.js';
 import type { Signer, Verifier } from '../ports/signatures.js';
 import { Reader } from './bytes.js';
 import { decoded } from './frame.js';
-import { voteSignatureBytes, type Kind, type Vote } from './kinds.js';
+import { voteBodyBytes, voteSignatureBytes, type Kind, type Vote } from './kinds.js';
 import { Recent } from './recent.js';
 
 /**
@@ -69,7 +69,7 @@ export class VoteVerifier {
   ) {}
 
   verify(kind: Vote, signer: number, body: Buffer, signed: Buffer): boolean {
-    if (signed.length !== voteSignatureBytes) return false;
+    if (body.length !== voteBodyBytes || signed.length !== voteSignatureBytes) return false;
     const giver = kind === 'commit' ? pledgeIn(body, signer, this.n) : kind;
     if (giver === undefined) return false;
     const last = signed.subarray(signatureBytes);

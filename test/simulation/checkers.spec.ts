@@ -117,6 +117,15 @@ describe('what listens to correct replicas', () => {
       },
     ],
     [
+      'a COMMIT that shows a PREPARE which it never said',
+      'certificates',
+      () => {
+        checker.onPromised(1, [{ kind: 'commit', ...vote(2) }]);
+        checker.onWritten(1, [{ place: 2, fields: new Map([['commit:0:replica-2', Buffer.alloc(0)]]) }]);
+        checker.onPublished(1, 'commit', joinPacket([sealer.seal('commit', encodePhaseBody(vote(2)))]));
+      },
+    ],
+    [
       'another state at one sequence number',
       'state-digests',
       () => {

@@ -29,7 +29,8 @@ export function answerIn(effect: Reply): Answer {
  *   PRE-PREPARE; a COMMIT on the PRE-PREPARE and q−1 PREPAREs of distinct backups; a reply on q COMMITs as well, or on a
  *   certificate;
  * - a replica speaks for itself alone, says one thing for each (kind, view, sequence), and nothing new of a view below
- *   one that it has asked for (rules 4, 18, 28); a COMMIT shows the PREPARE, or PRE-PREPARE, in which it was pledged;
+ *   one that it has asked for (rules 4, 18, 28); a COMMIT shows the PREPARE, or PRE-PREPARE, in which it was pledged,
+ *   and which it must have said;
  * - batches are executed one after the other (rule 3);
  * - a reply item stands where its leaf stands;
  * - evidence is two different messages of one signer for one (kind, view, sequence);
@@ -110,7 +111,8 @@ export class EffectChecker {
     if (message.kind !== 'pre-prepare' && !this.isAccepted(message)) throw new Error(`no PRE-PREPARE is kept: ${name}`);
     if (message.kind !== 'commit') return;
     if (!this.isPrepared(message)) throw new Error(`is not known as prepared: ${name}`);
-    this.assertConsistent({ ...message, kind: this.pledging(message) }); // it shows that vote, too
+    if (!this.votes(this.pledging(message), message).has(this.configuration.self))
+      throw new Error(`shows a vote that it never said: ${name}`);
   }
 
   /** The state after `place` has taken the place of what was executed. */

@@ -72,6 +72,25 @@ async function makeUpPledge(): Promise<void> {
   });
 }
 
+/** Replica 3 opens a pledge of its own to 1 with a signature that is none: nobody else could be shown that COMMIT. */
+async function openUnsigned(): Promise<void> {
+  await inventCommits(1, async (cluster, heard) => {
+    const genuine = cluster.lose((sent) => isVote(sent, 0, 'prepare') && sent.from !== 'replica-4');
+    await cluster.until('prepared at 1 by what 3 has said', () => cluster.core(1).lastPrepared === 1);
+    const { body } = heard.find(({ kind }) => kind === 'prepare')!;
+    const bytes = cluster.frame(3, 'commit', body);
+    const commit = decodeFrame(bytes, cluster.cluster.parts.founders.membership.digest) as Frame;
+    const signature = Buffer.alloc(voteSignatureBytes, 7);
+    commit.signature.copy(signature, voteSignatureBytes - openingBytes, voteSignatureBytes - openingBytes);
+    const refused = () => new Map(cluster.seat(1).life!.node.host.refusals.entries()).get('bad-signature') ?? 0;
+    const before = refused();
+    cluster.pass('replica-4', altered(cluster, commit, { signature }), 'commit', [1]);
+    await cluster.runFor(10);
+    must('it is refused', refused() === before + 1);
+    genuine();
+  });
+}
+
 /** Replica 3 opens 2's pledge for one batch with what has opened its pledge for the one before. */
 async function openTwice(): Promise<void> {
   await inventCommits(2, async (cluster, heard) => {
@@ -108,6 +127,7 @@ function prepareTwice(): void {
 export const pledges = {
   'PREPAREs that are passed off as COMMITs': passOffPrepares,
   'a pledge that is made up, and opened': makeUpPledge,
+  'a pledge that is opened under no signature': openUnsigned,
   'an opening that is used twice': openTwice,
   'two NEW-VIEWs for one view, and a restart between them': prepareTwice,
 };

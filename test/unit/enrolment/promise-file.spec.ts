@@ -6,8 +6,8 @@ import { PromiseFile } from '../../../src/enrolment/promise-file.js';
 import { promise, promiseKeeperSuite } from '../../conformance/promise-keeper.suite.js';
 
 const recordBytes = 51;
-/** Records that a file begins with: up to where promises were forgotten. */
-const headRecords = 1;
+/** Records that a file begins with: its format, and up to where promises were forgotten. */
+const headRecords = 2;
 /** What is appended before a file is written anew. */
 const appendedBytesMax = 1024 * 1024;
 
@@ -34,6 +34,18 @@ describe('a file of promises', () => {
   });
 
   promiseKeeperSuite(() => ({ keeper: open(), reopen: open }));
+
+  it.each([
+    ['that a later release has written', (bytes: Buffer) => bytes.writeBigUInt64BE(4n, 1), 4],
+    ['that says of no format', (bytes: Buffer) => bytes.writeUInt8(4, 0), 'of an earlier release'],
+  ])('%s is not read as if nothing had been promised, and is left as it is', (_, spoil, found) => {
+    open().keep([promise('commit', 1)]);
+    const bytes = readFileSync(path);
+    spoil(bytes);
+    writeFileSync(path, bytes);
+    expect(open).toThrow(expect.objectContaining({ code: 'state-format', details: { format: found, expected: 3 } }));
+    expect(readFileSync(path)).toEqual(bytes);
+  });
 
   it("is its owner's alone", () => {
     open().keep([promise('commit', 1)]);

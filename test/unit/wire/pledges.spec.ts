@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { identityFromSeed } from '../../../src/crypto/ed25519.js';
 import { Ed25519Signer, Ed25519Verifier } from '../../../src/crypto/signatures.js';
 import { digest, sequence, view } from '../../../src/pbft/types.js';
 import { Opener, Sealer } from '../../../src/wire/envelope.js';
@@ -85,6 +86,33 @@ describe('a COMMIT', () => {
     const made = sealer(2);
     expect(hear('prepare', 1, body, made.signatureOf('prepare', body))).toBe(false);
     expect(hear('commit', 1, body, made.signatureOf('commit', body))).toBe(false);
+  });
+
+  it('opens what its signer has signed, and no signature that was made up', () => {
+    const { hear } = counting();
+    const [prepare, commit] = [sealer(1).signatureOf('prepare', body), sealer(1).signatureOf('commit', body)];
+    expect(hear('prepare', 1, body, prepare)).toBe(true);
+    expect(hear('commit', 1, body, opening(Buffer.alloc(voteSignatureBytes, 7), commit))).toBe(false);
+    const other = sealer(2);
+    expect(hear('prepare', 2, body, other.signatureOf('prepare', body))).toBe(true);
+    expect(hear('commit', 1, body, other.signatureOf('commit', body))).toBe(false);
+  });
+
+  it('has an opening that follows from the private key, and from all that is said', () => {
+    const openingIn = (change: Partial<typeof context>, said = body): string => {
+      const one = new Sealer({ ...context, ...change }, new Ed25519Signer(identityFromSeed(Buffer.alloc(32, 1))), 1);
+      return one.signatureOf('commit', said).subarray(-openingBytes).toString('hex');
+    };
+    const zeros = { genesisDigest: Buffer.alloc(32) };
+    // Computed by another program: HKDF-SHA-256 of the seed, then SHA-256(key ‖ preamble ‖ body).
+    expect(openingIn(zeros)).toBe('772cdf38057efdff5cddc18b030d4fa07fd995ae2bef95cb2df230cae28e7943');
+    const openings = [
+      openingIn({}),
+      openingIn(zeros),
+      openingIn({ ...zeros, epoch: 1 }),
+      ...[about(0, 2), about(1, 1), about(0, 1, 'b')].map((said) => openingIn(zeros, said)),
+    ];
+    expect(new Set(openings).size).toBe(openings.length);
   });
 
   it('is the primary’s by its PRE-PREPARE alone, and a backup’s by its PREPARE alone', () => {
