@@ -86,6 +86,7 @@ export class BatchFinder {
         continue;
       }
       search.askNextAt = 0;
+      if (frame.attachment.length > 0) continue; // whoever shows what proves nothing has not said that it is gone
       const { n, f } = this.options.membership;
       (decided.lastExecuted < decided.sequence ? search.without : search.collected).add(frame.signer);
       if (search.collected.size >= n - f) {

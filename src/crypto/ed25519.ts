@@ -7,7 +7,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { assertSoundPublicKey } from './public-key.js';
-import { secretKeyBytes, sodium } from './sodium.js';
+import { sodium } from './sodium.js';
 
 /** Bytes of an Ed25519 signature. */
 export const signatureBytes = 64;
@@ -63,28 +63,25 @@ export function publicKeyFromRaw(raw: Uint8Array): KeyObject {
   return publicKey;
 }
 
-/** The seed that the identity follows from. Secret. @throws {TypeError} when the key does not tell it: nothing may follow from an empty one */
-export function seedOf({ privateKey }: Identity): Buffer {
+/** The seed of a private key. Secret. @throws {TypeError} when the key does not tell it: nothing may follow from an empty one */
+export function seedOf(privateKey: KeyObject): Buffer {
   const seed = Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url');
   if (seed.length !== seedBytes) throw new TypeError('a private key without a seed');
   return seed;
 }
 
-/** The 32 bytes of an Ed25519 public key. */
-function rawPublicKey(publicKey: KeyObject): Buffer {
-  return Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
+/** The 32 bytes of an Ed25519 public key, or of the one that belongs to a private key. */
+function rawPublicKey(key: KeyObject): Buffer {
+  return Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url');
 }
 
 const secretKeys = new WeakMap<KeyObject, Buffer>();
 
-/** A private key as libsodium wants it. */
+/** A private key as libsodium wants it: the seed, and the public key behind it. */
 function secretKeyOf(privateKey: KeyObject): Buffer {
   const known = secretKeys.get(privateKey);
   if (known !== undefined) return known;
-  const { d = '', x = '' } = privateKey.export({ format: 'jwk' });
-  const secretKey = Buffer.alloc(secretKeyBytes);
-  secretKey.write(d, 'base64url');
-  secretKey.write(x, seedBytes, 'base64url');
+  const secretKey = Buffer.concat([seedOf(privateKey), rawPublicKey(privateKey)]);
   secretKeys.set(privateKey, secretKey);
   return secretKey;
 }

@@ -28,7 +28,7 @@ export class Ed25519Signer implements Signer {
   }
 
   openingOf(statement: Uint8Array): Buffer {
-    this.openingKey ??= Buffer.from(hkdfSync('sha256', seedOf(this.identity), '', openingDomain, 32));
+    this.openingKey ??= Buffer.from(hkdfSync('sha256', seedOf(this.identity.privateKey), '', openingDomain, 32));
     return sha256Bytes(Buffer.concat([this.openingKey, statement]));
   }
 }

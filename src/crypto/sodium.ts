@@ -6,9 +6,6 @@ export interface Sodium {
   crypto_sign_verify_detached(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean;
 }
 
-/** Bytes of the secret key as libsodium wants it: the seed, and the public key behind it. */
-export const secretKeyBytes = 64;
-
 /**
  * A signature with a point of order 8 added to its R: who multiplies by the cofactor accepts it, OpenSSL does not. The key is that
  * of the seed of 32 sevens.

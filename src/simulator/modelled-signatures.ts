@@ -95,7 +95,7 @@ function tagOf(key: ModelledKey, message: Uint8Array): Buffer {
   return tag;
 }
 
-/** Another function of the secret than what verifies: its second word is exchanged. */
+/** Another function of the secret than signatures are: by its words exchanged, and inverted. */
 function openingOf({ high, low }: ModelledKey, statement: Uint8Array): Buffer {
   return tagOf({ high: ~low, low: ~high }, statement).subarray(0, 32);
 }

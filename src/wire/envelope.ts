@@ -45,6 +45,7 @@ class Preambles {
     return this.before(kind, Buffer.from(bodyDigest ?? sha256(body), 'hex'));
   }
 
+  /** What all that is signed as this kind begins with. */
   of(kind: Kind): Buffer {
     let bytes = this.byKind.get(kind);
     if (bytes === undefined) {

@@ -10,8 +10,8 @@ import { isVote, kindOf, voteSignatureBytes, type Kind } from './kinds.js';
  *     u8 version ‖ u8 kind ‖ 8 bytes of the genesis digest ‖ u64 epoch ‖ u16 signer
  *     ‖ u32 length ‖ body ‖ signature ‖ u32 length ‖ attachment
  *
- * The signature has 64 bytes, that of a vote 96 (pledges.ts). It covers preamble(kind) ‖ body, of a bundle preamble(kind) ‖ SHA-256(body), where the preamble holds the domain tag, the
- * whole genesis digest, the epoch and the kind (rule 6). `signer` only says whose key to try. An attachment (a batch or names of what is in it, a list
+ * The signature has 64 bytes and covers preamble(kind) ‖ body, of a bundle preamble(kind) ‖ SHA-256(body); that of a vote has 96 (pledges.ts).
+ * The preamble holds the domain tag, the whole genesis digest, the epoch and the kind (rule 6). `signer` only says whose key to try. An attachment (a batch or names of what is in it, a list
  * of leaves) is bound by a digest in the body. The eight bytes let a stranger's frame be refused before any cryptography (rule 8).
  */
 export interface Frame {

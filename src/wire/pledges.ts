@@ -16,6 +16,8 @@ import { Recent } from './recent.js';
  *     PRE-PREPARE, PREPARE:  64 bytes signature over preamble(kind) ‖ body ‖ pledge  ‖  32 bytes pledge
  *     COMMIT:                the same 64 bytes                                       ‖  32 bytes opening
  */
+
+/** What a replica's pledge is made of. */
 interface Vow {
   readonly signature: Buffer;
   readonly opening: Buffer;
